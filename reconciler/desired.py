@@ -1,0 +1,381 @@
+"""A Document → the Stack it describes: variables settled, specs validated, the desired graph, every rule checked.
+
+All problems are gathered and raised together, each with its place, so that one run of `validate` shows them
+all. Nothing here reads the network, and nothing from a spec is executed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.diagnostics import error, warning
+from reconciler.documents import DocumentError
+from reconciler.expressions import Scope, nearest, substitute
+from reconciler.kinds.base import CannotDeclareError, Declared, Kind, Site
+from reconciler.kinds.fields import Leaf, Spec, shape
+from reconciler.model import Address, Graph, Owner, Path, Place, Ref, Resource
+from reconciler.nodes import Failed, Link, Mapping, Node, Scalar, Sequence, Typed, is_null, leaves, resolve_scalar
+from reconciler.rules import check_graph
+from reconciler.stack import EnvironmentSpec, Stack, StackSpec, sender_problem
+from reconciler.variables import Inputs, settle
+
+if TYPE_CHECKING:
+    from collections import abc
+
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.documents import Document
+    from reconciler.model import Value
+
+M = TypeVar("M", bound=BaseModel)
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass
+class _Reading:
+    """What is known so far of one document."""
+
+    root: Mapping
+    kinds: tuple[Kind, ...]
+    problems: list[Diagnostic] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+    resources: dict[Address, Resource] = field(default_factory=dict)
+
+
+def read_desired(
+    document: Document, kinds: tuple[Kind, ...], inputs: Inputs
+) -> tuple[Stack, tuple[Diagnostic, ...]]:
+    """Return the stack and the warnings. Raises SpecError with every problem of every file."""
+    reading = _Reading(document.root, kinds)
+    _check_blocks(reading)
+    stack, environment = _frame(reading, inputs.environment)
+    variables = settle(
+        _map_at(reading, "variables"), _environment_variables(reading, inputs.environment), inputs, reading.problems
+    )
+    scope = Scope(variables, inputs.environment, reference=_References(reading))
+    senders = _senders(reading, scope)
+    name = stack.name if stack else ""
+    for kind in kinds:
+        if kind.parent is None and (block := _map_at(reading, kind.plural)):
+            settled = substitute(block, scope, reading.problems)
+            if isinstance(settled, Mapping):
+                _read_level(reading, kind, settled, None, Site("", name, senders))
+    graph = Graph(reading.resources)
+    owner = Owner(name, inputs.environment)
+    if not any(_failed(node) for node in (document.root,)):
+        reading.problems += check_graph(graph, kinds, Site("", name, senders), owner)
+    if reading.problems:
+        raise DocumentError(_in_order(reading.problems), document.sources)
+    assert stack is not None  # noqa: S101 - without one there is a problem
+    return _stack(stack, environment, owner, graph, senders), tuple(_in_order(reading.warnings))
+
+
+def _in_order(problems: list[Diagnostic]) -> list[Diagnostic]:
+    unique = dict.fromkeys(problems)
+    return sorted(unique, key=lambda p: (p.place is not None, p.place or Place("", 0, 0), p.summary))
+
+
+def _stack(
+    spec: StackSpec,
+    environment: EnvironmentSpec | None,
+    owner: Owner,
+    graph: Graph,
+    senders: abc.Mapping[str, Value],
+) -> Stack:
+    rate: int | None = None
+    for limits in (environment.limits if environment else None, spec.limits):
+        rate = limits.writes_per_second if rate is None and limits else rate
+    return Stack(
+        owner,
+        spec.service,
+        spec.on_remove,
+        graph,
+        account=(environment.account or "") if environment else "",
+        writes_per_second=10 if rate is None else rate,
+        senders=senders,
+    )
+
+
+# --- the frame ---------------------------------------------------------------------------------------------
+
+
+def _check_blocks(reading: _Reading) -> None:
+    """Say which top-level keys are none of ours."""
+    known = ["stack", "environments", "variables", "senders", *(k.plural for k in reading.kinds if k.parent is None)]
+    for entry in reading.root:
+        if entry.key.text not in known:
+            reading.problems.append(_unknown_key(entry.key, known))
+
+
+def _unknown_key(key: Scalar, known: abc.Sequence[str]) -> Diagnostic:
+    near = nearest(key.text, known)
+    detail = f"Did you mean {near}?" if near else f"Allowed here: {', '.join(known)}."
+    return error(f"unknown key {key.text!r}", detail, place=key.place)
+
+
+def _map_at(reading: _Reading, name: str) -> Mapping | None:
+    """Return the block `name` where it is a map; anything else but nothing is a problem."""
+    node = reading.root.get(name)
+    if node is None or isinstance(node, Mapping) or is_null(node):
+        return node if isinstance(node, Mapping) else None
+    if not isinstance(node, Failed):
+        found = shape(_input(node))
+        reading.problems.append(error(f"{name} is a map of names, found {found}", place=node.place))
+    return None
+
+
+def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, EnvironmentSpec | None]:
+    entry = reading.root.entry("stack")
+    stack = _validated(reading, StackSpec, entry.value, entry.key.place) if entry else None
+    environments = _map_at(reading, "environments")
+    names = [entry.key.text for entry in environments or ()]
+    if names and not environment:
+        summary = "this stack has environments, and none was chosen"
+        reading.problems.append(error(summary, f"Choose with -e: {', '.join(names)}.", place=environments.place if environments else None))
+    elif environment and environment not in names:
+        near = nearest(environment, names)
+        detail = f"Did you mean {near}?" if near else f"There are: {', '.join(names)}." if names else "It has none."
+        reading.problems.append(error(f"-e {environment}: this stack has no such environment", detail))
+    chosen: EnvironmentSpec | None = None
+    for one in environments or ():
+        scoped = _without(one.value, "variables")
+        spec = _validated(reading, EnvironmentSpec, scoped, one.key.place)
+        chosen = spec if one.key.text == environment else chosen
+    return stack, chosen
+
+
+def _without(node: Node, name: str) -> Node:
+    if not isinstance(node, Mapping):
+        return node
+    return Mapping(tuple(entry for entry in node if entry.key.text != name), node.place)
+
+
+def _environment_variables(reading: _Reading, environment: str) -> Mapping | None:
+    environments = reading.root.get("environments")
+    chosen = environments.get(environment) if isinstance(environments, Mapping) else None
+    variables = chosen.get("variables") if isinstance(chosen, Mapping) else None
+    return variables if isinstance(variables, Mapping) else None
+
+
+def _senders(reading: _Reading, scope: Scope) -> dict[str, Value]:
+    block = _map_at(reading, "senders")
+    settled = substitute(block, scope, reading.problems) if block else None
+    senders: dict[str, Value] = {}
+    for entry in settled if isinstance(settled, Mapping) else ():
+        if isinstance(entry.value, Failed):
+            senders[entry.key.text] = ""
+            continue
+        value = entry.value.text if isinstance(entry.value, Scalar) else None
+        senders[entry.key.text] = value or ""
+        problem = sender_problem(value) if value is not None else f"expected text, found {shape(_input(entry.value))}"
+        if problem:
+            detail = "A sender is a number of ours, + and digits; on WhatsApp with the prefix whatsapp:"
+            reading.problems.append(error(problem, detail, place=entry.value.place))
+    return senders
+
+
+# --- resources ---------------------------------------------------------------------------------------------
+
+
+def _read_level(reading: _Reading, kind: Kind, block: Mapping, parent: Address | None, site: Site) -> None:
+    for entry in block:
+        if not _KEY.fullmatch(entry.key.text):
+            detail = "A key has letters, digits, dashes and underscores, at most 64."
+            reading.problems.append(error(f"{entry.key.text!r} cannot be a key", detail, place=entry.key.place))
+            continue
+        address = Address.of(kind.name, entry.key.text, parent)
+        _read_resource(reading, kind, entry.key, entry.value, address, site)
+
+
+def _read_resource(
+    reading: _Reading, kind: Kind, key: Scalar, node: Node, address: Address, site: Site
+) -> None:
+    inside = [child for child in reading.kinds if child.parent is kind]
+    own = node
+    for child in inside:
+        own = _without(own, child.plural)
+    here = Site(key.text, site.stack, site.senders)
+    declared = _declared(reading, kind, own, key.place, here, [child.plural for child in inside])
+    if declared is not None:
+        reading.resources[address] = Resource(
+            address,
+            declared.fields,
+            place=key.place,
+            places=dict(_places(node, ())),
+            policy=declared.policy,
+            at_creation=declared.at_creation,
+        )
+    for child in inside:
+        block = node.get(child.plural) if isinstance(node, Mapping) else None
+        if isinstance(block, Mapping):
+            _read_level(reading, child, block, address, site)
+        elif block is not None and not is_null(block) and not isinstance(block, Failed):
+            found = shape(_input(block))
+            reading.problems.append(error(f"{child.plural} is a map of names, found {found}", place=block.place))
+
+
+def _declared(
+    reading: _Reading, kind: Kind, node: Node, place: Place, site: Site, also: list[str]
+) -> Declared | None:
+    """Return what one spec declares; None, with the problems noted, where it cannot be understood."""
+    if kind.spec is None:
+        return None
+    spec = _validated(reading, kind.spec, node, place, also)
+    if spec is None or _failed(node):
+        return None
+    _check_nulls(reading, kind, spec, node)
+    _warn_of_comments(reading, spec, node)
+    try:
+        return kind.declare(spec, site)
+    except CannotDeclareError as fault:
+        where = node.get(fault.field) if isinstance(node, Mapping) else None
+        reading.problems.append(error(str(fault), fault.detail, place=where.place if where else place))
+        return None
+
+
+def _failed(node: Node) -> bool:
+    return any(isinstance(leaf, Failed) for leaf in leaves(node))
+
+
+def _check_nulls(reading: _Reading, kind: Kind, spec: BaseModel, node: Node) -> None:
+    """Null means *clear it*, which is a mistake where Twilio cannot."""
+    for name in sorted(spec.model_fields_set):
+        value = node.get(name) if isinstance(node, Mapping) else None
+        if getattr(spec, name) is None and value is not None and name not in kind.clear:
+            detail = "Leave the line out to let it be, or give a value."
+            reading.problems.append(error(f"{name} cannot be cleared", detail, place=value.place))
+
+
+def _warn_of_comments(reading: _Reading, spec: BaseModel, node: Node) -> None:
+    """Prose with an unquoted ` #word` behind it has most likely lost its end to a comment."""
+    for name, info in type(spec).model_fields.items():
+        value = node.get(name) if isinstance(node, Mapping) else None
+        if "free text" in info.metadata and isinstance(value, Scalar) and re.match(r"#\w", value.trailing):
+            detail = f'If it belongs to the text, quote it: {name}: "{value.text} {value.trailing}"'
+            summary = f"{value.trailing.split()[0]!r} is a comment here, not part of the text"
+            reading.warnings.append(warning(summary, detail, place=value.place))
+
+
+def _places(node: Node, above: Path) -> abc.Iterator[tuple[Path, Place]]:
+    yield above, node.place
+    if isinstance(node, Mapping):
+        for entry in node:
+            yield from _places(entry.value, (*above, entry.key.text))
+
+
+# --- pydantic at the border --------------------------------------------------------------------------------
+
+
+def _input(node: Node) -> Any:
+    """Return a node as the spec models read it."""
+    match node:
+        case Mapping():
+            return {e.key.text: _input(e.value) for e in node if not isinstance(e.value, Failed)}
+        case Sequence():
+            return [_input(item) for item in node if not isinstance(item, Failed)]
+        case Scalar():
+            return Leaf(node.text, resolve_scalar(node), node.plain, node.sensitive)
+        case Typed() | Link():
+            return Leaf(None, node.value, sensitive=node.sensitive)
+    return None
+
+
+def _validated(
+    reading: _Reading, model: type[M], node: Node, place: Place, also: abc.Sequence[str] = ()
+) -> M | None:
+    """Return `node` as a `model`, or None with every problem noted. `also` are keys that are read elsewhere."""
+    if isinstance(node, Failed):
+        return None
+    if is_null(node):
+        node = Mapping((), place)
+    if not isinstance(node, Mapping):
+        found = shape(_input(node))
+        reading.problems.append(error(f"expected a map of fields, found {found}", place=node.place))
+        return None
+    try:
+        return model.model_validate(_input(node))
+    except ValidationError as failure:
+        found_any = [_problem(model, node, place, told, also) for told in failure.errors(include_url=False)]
+        reading.problems += [problem for problem in found_any if problem is not None]
+        return None
+
+
+def _problem(
+    model: type[BaseModel], node: Mapping, place: Place, told: Any, also: abc.Sequence[str]
+) -> Diagnostic | None:
+    """Put one of pydantic's findings in our words, at its place."""
+    location = [str(part) for part in told["loc"]]
+    if told["type"] == "extra_forbidden":
+        inner, at = _model_at(model, location[:-1]), _node_at(node, location[:-1])
+        entry = at.entry(location[-1]) if isinstance(at, Mapping) else None
+        known = [*inner.model_fields, *(also if len(location) == 1 else ())]
+        return _unknown_key(entry.key, known) if entry else None
+    if told["type"] == "missing":
+        at = _node_at(node, location[:-1])
+        if isinstance(at, Mapping) and isinstance(at.get(location[-1]), Failed):
+            return None
+        return error(f"{location[-1]} is missing", f"Write {location[-1]}: …", place=place)
+    at = _node_at(node, location) or node
+    if told["type"] == "spec":
+        return error(told["ctx"]["summary"], told["ctx"]["detail"], place=at.place)
+    found = shape(_input(at))
+    return error(f"expected a map of fields, found {found}", place=at.place)
+
+
+def _node_at(node: Node, location: list[str]) -> Node | None:
+    for name in location:
+        if isinstance(node, Mapping):
+            below = node.get(name)
+            if below is None:
+                return node
+            node = below
+    return node
+
+
+def _model_at(model: type[BaseModel], location: list[str]) -> type[BaseModel]:
+    for name in location:
+        annotation = model.model_fields[name].annotation if name in model.model_fields else None
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((o for o in options if isinstance(o, type) and issubclass(o, Spec)), model)
+    return model
+
+
+# --- references to other resources -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _References:
+    """Turns the names of `${conversations.order-1042.sid}` into a Ref, or says what is wrong with them."""
+
+    reading: _Reading
+
+    def __call__(self, names: tuple[str, ...], place: Place) -> Ref | Diagnostic:
+        block: Node | None = self.reading.root
+        parent: Kind | None = None
+        address: Address | None = None
+        *path, attribute = names
+        for plural, key in zip(path[::2], path[1::2], strict=False):
+            kind = next((k for k in self.reading.kinds if k.plural == plural and k.parent is parent), None)
+            if kind is None:
+                return self._wrong(plural, [k.plural for k in self.reading.kinds if k.parent is parent], place)
+            block = block.get(plural) if isinstance(block, Mapping) else None
+            entries = [entry.key.text for entry in block] if isinstance(block, Mapping) else []
+            if key not in entries:
+                return self._wrong(key, entries, place, f"there is no {kind.name} {key!r}")
+            block = block.get(key) if isinstance(block, Mapping) else None
+            parent, address = kind, Address.of(kind.name, key, address)
+        if parent is None or address is None or len(path) % 2:
+            detail = "A reference reads ${conversations.order-1042.sid}."
+            return error("this reference names no resource", detail, place=place)
+        if attribute not in parent.captures:
+            return self._wrong(attribute, list(parent.captures), place, f"a {parent.name} has no {attribute!r} to refer to")
+        return Ref(address, attribute)
+
+    def _wrong(self, name: str, known: list[str], place: Place, summary: str = "") -> Diagnostic:
+        near = nearest(name, known)
+        detail = f"Did you mean {near}?" if near else f"There are: {', '.join(known) or 'none'}."
+        return error(summary or f"{name!r} is no sort of resource here", detail, place=place)

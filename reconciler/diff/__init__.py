@@ -1,0 +1,6 @@
+"""Two graphs → a Plan: the comparer. Pure: no clock, no file, no environment, no socket."""
+
+from reconciler.diff.changes import Removal, diff
+from reconciler.diff.order import operations, sorted_operations
+
+__all__ = ["Removal", "diff", "operations", "sorted_operations"]

@@ -1,0 +1,154 @@
+"""One desired resource × its live row → the edits between them, and the mark it will carry.
+
+Only leaves that the specs mention, or that we set before, are compared: the rest is not managed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import mark as marks
+from reconciler.kinds.base import ATTRIBUTES, Kind, MarkHome
+from reconciler.model import (
+    Edit,
+    Fields,
+    Joined,
+    Lookup,
+    Mark,
+    Owner,
+    Path,
+    Ref,
+    Resource,
+    Secret,
+    Value,
+    reveal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def same_value(kind: Kind, path: Path, one: Value, other: Value) -> bool:
+    """Whether two values mean the same to Twilio and to us: 1 is 1.0, but true is not 1."""
+    one, other = kind.comparable(path, one), kind.comparable(path, other)
+    if isinstance(one, Ref | Joined | Lookup):
+        return False
+    if not isinstance(one, list | dict) and not isinstance(other, list | dict):
+        return one == other and isinstance(one, bool) == isinstance(other, bool)
+    if marks.canonical(one) == marks.canonical(other):
+        return True
+    from deepdiff import DeepDiff
+
+    return not DeepDiff(one, other, ignore_numeric_type_changes=True)
+
+
+def live_at(fields: Fields, path: Path) -> Value:
+    """Return the live value at `path`: a leaf, or the object of all leaves below it, or None."""
+    if path in fields:
+        return fields[path]
+    below = {found[len(path) :]: value for found, value in fields.items() if found[: len(path)] == path}
+    if not below:
+        return None
+    return {marks.dotted(rest): value for rest, value in below.items()}  # type: ignore[misc]
+
+
+def create_edits(wanted: Resource) -> tuple[Edit, ...]:
+    """Return what a creation sets: every leaf that has a value."""
+    return tuple(Edit(path, None, value) for path, value in wanted.fields.items() if value is not None)
+
+
+def edits_between(kind: Kind, wanted: Resource, live: Resource) -> tuple[Edit, ...]:
+    """Return the edits that make `live` what is `wanted`, sorted by path."""
+    mark = live.live.mark if live.live else None
+    found = [*_set_edits(kind, wanted, live, mark), *_dropped_edits(kind, wanted, live, mark)]
+    if kind.natural_key(wanted.fields) != kind.natural_key(live.fields):
+        found += _vanished_keys(kind, wanted, live, {edit.path for edit in found})
+    return tuple(sorted(found, key=lambda edit: edit.path))
+
+
+def _set_edits(kind: Kind, wanted: Resource, live: Resource, mark: Mark | None) -> Iterator[Edit]:
+    for path, value in wanted.fields.items():
+        have = _recorded(mark, path) if path[0] in kind.write_only else live_at(live.fields, path)
+        if not same_value(kind, path, reveal(value), have):
+            yield Edit(path, Secret(have) if isinstance(value, Secret) else have, value)
+
+
+def _recorded(mark: Mark | None, path: Path) -> Value:
+    return mark.fields.get(marks.dotted(path)) if mark else None
+
+
+def _dropped_edits(kind: Kind, wanted: Resource, live: Resource, mark: Mark | None) -> Iterator[Edit]:
+    """Clear what we set and the specs no longer mention, where it still is what we set."""
+    if mark is None:
+        return
+    still = {marks.dotted(path) for path in wanted.fields}
+    candidates = {marks.dotted(path): path for path in live.fields}
+    candidates |= {
+        f"{name}.{rest}": (name, rest) for name, _, rest in map(_head, mark.fields) if name in kind.write_only
+    }
+    for name in mark.fields.keys() - still:
+        path = candidates.get(name)
+        if path is None or path[0] not in kind.clear:
+            continue
+        have = mark.fields[name] if path[0] in kind.write_only else live.fields[path]
+        if path[0] in kind.write_only or mark.fields[name] in (marks.SET_UNSEEN, marks.fingerprint(have)):
+            yield Edit(path, Secret(have) if mark.fields[name] == marks.SET_UNSEEN else have, None)
+
+
+def _head(name: str) -> tuple[str, str, str]:
+    return name.partition(".")
+
+
+def _vanished_keys(kind: Kind, wanted: Resource, live: Resource, seen: set[Path]) -> Iterator[Edit]:
+    """A natural key that changes kind (a phone becomes a chat user) drops its old fields too."""
+    for path, value in live.fields.items():
+        if path[0] in kind.create_only and path not in wanted.fields and path not in seen:
+            yield Edit(path, value, None)
+
+
+def must_replace(kind: Kind, edits: tuple[Edit, ...]) -> bool:
+    """Whether edits touch what no update can change."""
+    cannot_update = "update" not in {way.value for way in kind.ways}
+    return bool(edits) and (cannot_update or any(edit.path[0] in kind.create_only for edit in edits))
+
+
+def new_mark(
+    kind: Kind, owner: Owner, wanted: Resource, edits: tuple[Edit, ...], before: Mark | None, *, fresh: bool
+) -> Mark | None:
+    """Return the mark a resource carries afterwards: its field map names what we set and still declare."""
+    if kind.mark is not MarkHome.ATTRIBUTES:
+        return None
+    edited = {edit.path for edit in edits}
+    old: Mapping[str, str] = before.fields if before else {}
+    fields: dict[str, str] = {}
+    for path, value in wanted.fields.items():
+        name = marks.dotted(path)
+        if value is None or path[0] in kind.create_only:
+            continue
+        if fresh or path in edited:
+            fields[name] = _entry(kind, path, value)
+        elif name in old:
+            fields[name] = old[name]
+    return Mark(owner, wanted.address.key, fields, {} if fresh or not before else before.children)
+
+
+def _entry(kind: Kind, path: Path, value: Value) -> str:
+    return str(value) if path[0] in kind.write_only else marks.fingerprint(value)
+
+
+def largest_mark(kind: Kind, owner: Owner, wanted: Resource, children: Mapping[str, str]) -> Mark | None:
+    """Return the mark as it will be once everything declared is set, to check its size offline."""
+    mark = new_mark(kind, owner, wanted, create_edits(wanted), None, fresh=True)
+    return Mark(mark.owner, mark.key, mark.fields, children) if mark else None
+
+
+__all__ = [
+    "ATTRIBUTES",
+    "create_edits",
+    "edits_between",
+    "largest_mark",
+    "live_at",
+    "must_replace",
+    "new_mark",
+    "same_value",
+]

@@ -1,0 +1,46 @@
+"""A local Twilio Conversations, built from Twilio's description alone: see README.md beside this file.
+
+``handle(store, request)`` is the whole of it; the doors (``InProcess``, ``serve``) and the folder's world
+(``open_home``) are built around that function.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .clock import Clock
+from .door import InProcess
+from .errors import WorldError
+from .handle import handle
+from .home import Home, Running, open_home
+from .store import ACCOUNT_SID, AUTH_TOKEN, Account, Store
+from .switches import Switches
+from .wire import Request, Response
+
+if TYPE_CHECKING:
+    from .server import Server
+
+__all__ = [
+    "ACCOUNT_SID",
+    "AUTH_TOKEN",
+    "Account",
+    "Clock",
+    "Home",
+    "InProcess",
+    "Request",
+    "Response",
+    "Running",
+    "Store",
+    "Switches",
+    "WorldError",
+    "handle",
+    "open_home",
+    "serve",
+]
+
+
+async def serve(store: Store, port: int) -> Server:
+    """Serve a world on 127.0.0.1 (port 0: any free one); see ``server``, which is imported only now."""
+    from .server import serve as start
+
+    return await start(store, port)

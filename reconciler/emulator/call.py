@@ -1,0 +1,94 @@
+"""One call on its way: turns a routed request into what a handler needs, the addressed rows included.
+
+A handler is a function ``(call) -> (status, payload)``; it raises ``ApiError`` to refuse, and it changes
+nothing before it has checked everything, so that a refused call leaves no trace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from .errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .rows import Conversation, Row, Service
+    from .store import Store
+    from .wire import Form, Request
+
+Reply = tuple[int, Any]
+Handler = Callable[["Call"], Reply]
+CONVERSATION_SID = re.compile(r"CH[0-9a-fA-F]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request with its parameters decoded; ``root`` is the URL up to ``/v1``, ``path`` what follows it."""
+
+    store: Store
+    request: Request
+    root: str
+    path: str
+    ids: Mapping[str, str]
+    query: Form
+    form: Form
+    service: Service
+
+    @property
+    def scoped(self) -> bool:
+        """Whether the path names its service (``/Services/{ChatServiceSid}/…``)."""
+        return "ChatServiceSid" in self.ids
+
+    def url(self, *segments: str) -> str:
+        """Return an absolute URL in the namespace the caller used, the service's or the default one."""
+        start = f"{self.root}/Services/{self.service.sid}" if self.scoped else self.root
+        return "/".join((start, *(quote(segment, safe="") for segment in segments)))
+
+    def not_found(self) -> ApiError:
+        """Return 404/20404 in Twilio's words: the path as asked for, without the version (observed)."""
+        return ApiError(20404, f"The requested resource {self.path} was not found")
+
+    def conversation(self) -> Conversation:
+        """Return the conversation of the path, named by SID or, percent-decoded, by unique name."""
+        name = self.ids.get("ConversationSid") or self.ids["Sid"]
+        sid: str | None = name
+        if not CONVERSATION_SID.fullmatch(name):
+            sid = self.store.index.names.holder((self.service.sid, name))
+        found = self.store.conversation(sid) if sid else None
+        if found is None or found.service_sid != self.service.sid:
+            raise self.not_found()
+        return found
+
+    def writable_conversation(self) -> Conversation:
+        """Return the conversation if it takes changes: neither closed (50377) nor initializing (50386)."""
+        found = self.conversation()
+        if found.state == "closed":
+            raise ApiError(50377)
+        if found.state == "initializing":
+            raise ApiError(50386)
+        return found
+
+    def clearable_conversation(self) -> Conversation:
+        """Return the conversation if its children can be deleted; of a closed one nobody knows."""
+        found = self.conversation()
+        if found.state == "closed" and self.store.switches.closed_children_deletable:
+            return found
+        return self.writable_conversation()
+
+    def require_change(self, names: tuple[str, ...]) -> None:
+        """Refuse an update that carries none of the names this resource knows (50347 or 20161)."""
+        code = self.store.switches.empty_update_code
+        if code and not self.form.has_any(names):
+            raise ApiError(code)
+
+    def row(self, kind: type[Row], sid: str) -> Any:
+        """Return the row of this kind and SID, or refuse with 20404."""
+        found = self.store.index.rows.get(sid)
+        if not isinstance(found, kind):
+            raise self.not_found()
+        return found

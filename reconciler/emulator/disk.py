@@ -1,0 +1,149 @@
+"""A world on disk: turns rows into one SQLite file and back.
+
+The file holds the current state, one row each, and never the calls that led there. It is written before a
+call is answered: once SQLite's write-ahead log has taken the commit, killing the process loses nothing (a
+power cut may lose the last moments; this is a development tool and does not wait for the disk).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from .errors import WorldError
+from .rows import KIND_OF, KINDS, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+FORMAT = 1
+APPLICATION_ID = 0x7265636F  # 'reco', in the file's header
+_HEADER_BYTES = 100
+_TABLES = """
+CREATE TABLE row (sid TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE mint (digest INTEGER PRIMARY KEY, used INTEGER NOT NULL);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(slots=True)
+class Saved:
+    """Everything a file holds: rows in the order of creation, how often each sid's key was used, settings."""
+
+    rows: list[Row] = field(default_factory=list)
+    mints: dict[int, int] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+class Disk:
+    """The open file of one world."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        fresh = _check_header(path)
+        self._saved = Saved() if fresh else _read(path)
+        self._db = _connect(path, fresh=fresh)
+
+    def take_saved(self) -> Saved:
+        """Return what the file held when it was opened, once; from then on the caller keeps it."""
+        saved, self._saved = self._saved, Saved()
+        return saved
+
+    def write(
+        self,
+        changed: Iterable[Row],
+        dropped: Iterable[str],
+        mints: Mapping[int, int],
+        meta: Mapping[str, Any],
+    ) -> None:
+        """Commit one call's changes, all or none."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany("DELETE FROM row WHERE sid = ?", [(sid,) for sid in dropped])
+            self._db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(_packed, changed))
+            self._db.executemany("INSERT OR REPLACE INTO mint VALUES (?, ?)", mints.items())
+            self._db.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()]
+            )
+
+    def clear(self) -> None:
+        """Forget everything but the format."""
+        with self._db:
+            self._db.execute("BEGIN")
+            for table in ("row", "mint", "meta"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand one line up
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        self._db.close()
+
+
+def _packed(row: Row) -> tuple[str, str, str]:
+    values = {name: getattr(row, name) for name in row.__slots__ if name != "sid"}
+    return row.sid, KIND_OF[type(row)], json.dumps(values, separators=(",", ":"))
+
+
+def _check_header(path: Path) -> bool:
+    """Tell whether the file is still to be made; refuse a foreign, torn or newer one without opening it.
+
+    SQLite keeps the application's id and format number in the first 100 bytes
+    (https://www.sqlite.org/fileformat.html), so nothing needs to touch a file that we cannot use.
+    """
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if len(header) == 0:
+        return True
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\x00"):
+        raise _torn(path, "it is not a database")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise _torn(path, "it belongs to another program")
+    version = int.from_bytes(header[60:64], "big")
+    if version > FORMAT:
+        raise WorldError(
+            f"{path} was written by a newer reconciler (format {version}, this one reads {FORMAT}). "
+            "It was left as it is: use the newer version, or move the file away to begin an empty world."
+        )
+    return False
+
+
+def _torn(path: Path, why: str) -> WorldError:
+    return WorldError(
+        f"{path} cannot be read: {why}. It was left as it is: restore a copy, or move the file "
+        "away (with its -wal and -shm neighbours) to begin an empty world."
+    )
+
+
+def _connect(path: Path, *, fresh: bool) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    if fresh:
+        # Before write-ahead logging starts, so that they stand in the file's own header.
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+        db.executescript(_TABLES)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = OFF")
+    return db
+
+
+def _read(path: Path) -> Saved:
+    # Read-only, so that a file which turns out to be torn keeps its bytes.
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        rows = [
+            KINDS[kind](sid=sid, **json.loads(body))
+            for sid, kind, body in db.execute("SELECT sid, kind, body FROM row")
+        ]
+        mints = dict(db.execute("SELECT digest, used FROM mint").fetchall())
+        meta = {name: json.loads(value) for name, value in db.execute("SELECT name, value FROM meta")}
+    except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+        raise _torn(path, str(error)) from error
+    finally:
+        db.close()
+    rows.sort(key=attrgetter("seq"))
+    return Saved(rows, mints, meta)

@@ -1,0 +1,142 @@
+"""The ways into a world: turns rows into dictionaries and ordered lists that answer every question of a call.
+
+Each index has one place where it gains a row and one where it loses it. Nothing here decides anything; the
+rules of Twilio are asked for by the modules of the resources.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+from .claims import Claims
+from .ordered import Ordered
+from .rows import Conversation, Message, Participant, Role, Row, Service, User, Webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from .switches import Switches
+
+R = TypeVar("R")
+K = TypeVar("K")
+_SEQ_BITS = 40  # dates in front of sequence numbers make one sortable integer
+
+
+def date_key(at_s: int, seq: int = 0) -> int:
+    """Return the key of a moment, or of the row created at that moment, in a list by date."""
+    return (at_s << _SEQ_BITS) | seq
+
+
+class Indexes:
+    """All indexes of one world."""
+
+    def __init__(self, switches: Switches) -> None:
+        self._by_sid = switches.list_order == "sid"
+        self.rows: dict[str, Row] = {}
+        self.services: Ordered[Service] = Ordered()
+        self.roles: dict[str, Ordered[Role]] = {}
+        self.users: dict[str, Ordered[User]] = {}
+        self.conversations: dict[str, Ordered[Conversation]] = {}
+        self.in_state: dict[tuple[str, str], Ordered[Conversation]] = {}
+        self.by_date: dict[str, Ordered[Conversation]] = {}
+        self.participants: dict[str, Ordered[Participant]] = {}
+        self.webhooks: dict[str, Ordered[Webhook]] = {}
+        self.messages: dict[str, Ordered[Message]] = {}
+        self.user_of: dict[tuple[str, str], User] = {}
+        self.participant_of: dict[tuple[str, str], Participant] = {}
+        self.by_identity: dict[tuple[str, str], Ordered[Participant]] = {}
+        self.by_address: dict[tuple[str, str], Ordered[Participant]] = {}
+        self.names = Claims(switches.name_release_lag_s, switches.name_release_lag_calls)
+        self.pairs = Claims(switches.pair_release_lag_s, switches.pair_release_lag_calls)
+        self.groups = Claims()
+        self.group_of: dict[str, Hashable] = {}
+
+    def key(self, row: Row) -> int:
+        """Return a row's place in lists whose order Twilio does not document."""
+        return int.from_bytes(bytes.fromhex(row.sid[2:]), "big") if self._by_sid else row.seq
+
+    def add(self, row: Row) -> None:
+        """Let every index know of a row."""
+        self.rows[row.sid] = row
+        key = self.key(row)
+        match row:
+            case Conversation():
+                self._add_conversation(row, key)
+            case Participant():
+                self._add_participant(row, key)
+            case Webhook():
+                _into(self.webhooks, row.conversation_sid, key, row)
+            case Message():
+                _into(self.messages, row.conversation_sid, row.index, row)
+            case User():
+                _into(self.users, row.service_sid, key, row)
+                self.user_of[row.service_sid, row.identity] = row
+            case Role():
+                _into(self.roles, row.service_sid, key, row)
+            case Service():
+                self.services.add(key, row)
+
+    def discard(self, row: Row) -> None:
+        """Let every index forget a row."""
+        self.rows.pop(row.sid, None)
+        key = self.key(row)
+        match row:
+            case Conversation():
+                self._discard_conversation(row, key)
+            case Participant():
+                self._discard_participant(row, key)
+            case Webhook():
+                _out_of(self.webhooks, row.conversation_sid, key)
+            case Message():
+                _out_of(self.messages, row.conversation_sid, row.index)
+            case User():
+                _out_of(self.users, row.service_sid, key)
+                del self.user_of[row.service_sid, row.identity]
+            case Role():
+                _out_of(self.roles, row.service_sid, key)
+            case Service():
+                self.services.discard(key)
+
+    def _add_conversation(self, row: Conversation, key: int) -> None:
+        row.service_sid = sys.intern(row.service_sid)
+        row.messaging_service_sid = sys.intern(row.messaging_service_sid)
+        _into(self.conversations, row.service_sid, key, row)
+        _into(self.in_state, (row.service_sid, row.state), key, row)
+        _into(self.by_date, row.service_sid, date_key(row.date_created, row.seq), row)
+
+    def _discard_conversation(self, row: Conversation, key: int) -> None:
+        _out_of(self.conversations, row.service_sid, key)
+        _out_of(self.in_state, (row.service_sid, row.state), key)
+        _out_of(self.by_date, row.service_sid, date_key(row.date_created, row.seq))
+
+    def _add_participant(self, row: Participant, key: int) -> None:
+        row.service_sid = sys.intern(row.service_sid)
+        _into(self.participants, row.conversation_sid, key, row)
+        if row.identity is not None:
+            self.participant_of[row.conversation_sid, row.identity] = row
+            _into(self.by_identity, (row.service_sid, row.identity), key, row)
+        if row.address is not None:
+            _into(self.by_address, (row.service_sid, row.address), key, row)
+
+    def _discard_participant(self, row: Participant, key: int) -> None:
+        _out_of(self.participants, row.conversation_sid, key)
+        if row.identity is not None:
+            del self.participant_of[row.conversation_sid, row.identity]
+            _out_of(self.by_identity, (row.service_sid, row.identity), key)
+        if row.address is not None:
+            _out_of(self.by_address, (row.service_sid, row.address), key)
+
+
+def _into(table: dict[K, Ordered[R]], name: K, key: int, row: R) -> None:
+    found = table.get(name)
+    if found is None:
+        found = table[name] = Ordered()
+    found.add(key, row)
+
+
+def _out_of(table: dict[K, Ordered[R]], name: K, key: int) -> None:
+    found = table[name]
+    found.discard(key)
+    if not found.rows:
+        del table[name]

@@ -1,0 +1,207 @@
+"""Messages: turns calls on ``/Conversations/{…}/Messages`` into rows. Carrying them to anyone comes later.
+
+Sources: OpenAPI of the Message resource, error pages 50503–50541, 50513 (observed), documented limits. An
+index is never used twice; a message wakes an inactive conversation and starts its timers again (documented).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import bindings, fields, lifecycle
+from .errors import ApiError
+from .ordered import Selection
+from .pages import page
+from .rows import Message
+from .wire import date_text
+
+if TYPE_CHECKING:
+    from .call import Call, Reply
+    from .rows import Conversation, Participant
+    from .store import Store
+    from .wire import Form
+
+_UPDATABLE = ("Author", "Body", "DateCreated", "DateUpdated", "Attributes", "Subject")
+_CHANNEL_BODY_CHARS = 1600
+_CHAT_BODY_BYTES = 32 * 1024
+_VARIABLES_CHARS = 27_801
+_VARIABLES_COUNT = 100
+
+
+def create(call: Call) -> Reply:
+    """POST the collection: 201 and the new message, whatever becomes of its way to people."""
+    store, conversation = call.store, call.writable_conversation()
+    given = _given(call, conversation)
+    content_sid = fields.sid(call.form, "ContentSid", "HX", 50526)
+    media_sid = fields.sid(call.form, "MediaSid", "ME", 50510)
+    variables = _variables(call.form, content_sid)
+    if not given.get("body") and media_sid is None and content_sid is None:
+        raise ApiError(50503)
+    if content_sid is not None:  # documented: then Body and MediaSid are ignored
+        given["body"] = media_sid = None
+    row = _built(store, conversation, given)
+    row.media_sid, row.content_sid, row.content_variables = media_sid, content_sid, variables
+    store.insert(row)
+    store.update(conversation, next_index=row.index + 1)
+    lifecycle.activity(store, conversation)
+    return 201, show(call, row)
+
+
+def fetch(call: Call) -> Reply:
+    """GET by SID."""
+    return 200, show(call, _addressed(call, call.conversation()))
+
+
+def update(call: Call) -> Reply:
+    """POST the instance."""
+    conversation = call.writable_conversation()
+    row = _addressed(call, conversation)
+    call.require_change(_UPDATABLE)
+    given = _given(call, conversation)
+    if given.get("body") == "" and row.media_sid is None and row.content_sid is None:
+        raise ApiError(50503)
+    call.store.update(row, **{"date_updated": call.store.today(), **given})
+    return 200, show(call, row)
+
+
+def delete(call: Call) -> Reply:
+    """DELETE: 204; the index stays used."""
+    call.store.remove(_addressed(call, call.clearable_conversation()))
+    return 204, None
+
+
+def listing(call: Call) -> Reply:
+    """GET the collection by index, ``Order=asc`` unless ``desc``; page tokens are numbers."""
+    order = (call.query.get("Order") or "asc").lower()
+    if order not in ("asc", "desc"):
+        raise ApiError(20001, "Order must be asc or desc")
+    chosen = Selection(call.store.messages(call.conversation()), descending=order == "desc")
+    return page(call, "messages", chosen, show, numeric_token=True)
+
+
+def _given(call: Call, conversation: Conversation) -> dict[str, Any]:
+    form, members = call.form, call.store.participants(conversation)
+    given: dict[str, Any] = dict(fields.dates(form))
+    echo = call.store.switches.attributes_echo
+    attributes = fields.attributes(form.get("Attributes"), fields.SMALL_ATTRIBUTES_BYTES, echo)
+    texts = {
+        "author": fields.text(form, "Author", 50310),
+        "body": form.get("Body"),
+        "attributes": attributes,
+        "subject": fields.text(form, "Subject", 20001),
+    }
+    given |= {name: value for name, value in texts.items() if value is not None}
+    if given.get("body"):
+        _check_length(given["body"], has_channels=any(row.identity is None for row in members))
+    is_new = call.request.method == "POST" and "Sid" not in call.ids
+    if bindings.is_group(members) and (is_new or "author" in given):
+        _check_group_author(given.get("author"), bindings.group_addresses(members))
+    return given
+
+
+def _check_length(body: str, *, has_channels: bool) -> None:
+    too_long = len(body) > _CHANNEL_BODY_CHARS if has_channels else len(body.encode()) > _CHAT_BODY_BYTES
+    if too_long:
+        raise ApiError(50504)
+
+
+def _check_group_author(author: str | None, addresses: list[str]) -> None:
+    if author not in addresses:
+        raise ApiError(50513)
+
+
+def _variables(form: Form, content_sid: str | None) -> str | None:
+    value = form.get("ContentVariables")
+    if value is None:
+        return None
+    if content_sid is None:
+        raise ApiError(50528)
+    try:
+        variables = fields.strict_json(value)
+    except ValueError as error:
+        raise ApiError(50527) from error
+    if not isinstance(variables, dict):
+        raise ApiError(50527)
+    if len(value) > _VARIABLES_CHARS or len(variables) > _VARIABLES_COUNT:
+        raise ApiError(50529)
+    if any(len(key) > 16 for key in variables):
+        raise ApiError(50540)
+    if any(len(str(item)) > 256 for item in variables.values()):
+        raise ApiError(50541)
+    return value
+
+
+def _built(store: Store, conversation: Conversation, given: dict[str, Any]) -> Message:
+    now, index = store.today(), conversation.next_index
+    author = given.get("author") or "system"
+    members = store.participants(conversation)
+    writer = next((row for row in members if author in _names(row)), None)
+    filled = {
+        "author": author,
+        "body": None,
+        "attributes": "{}",
+        "subject": None,
+        "date_created": now,
+        "date_updated": now,
+    }
+    return Message(
+        sid=store.mint("IM", f"{conversation.sid}/Messages", str(index)),
+        seq=store.next_seq(),
+        conversation_sid=conversation.sid,
+        index=index,
+        participant_sid=writer.sid if writer else None,
+        media_sid=None,
+        content_sid=None,
+        content_variables=None,
+        recipients=sum(row.address is not None and row is not writer for row in members),
+        **{**filled, **given, "author": author},
+    )
+
+
+def _names(row: Participant) -> tuple[str | None, ...]:
+    return (row.identity, row.address, row.projected_address)
+
+
+def _addressed(call: Call, conversation: Conversation) -> Message:
+    row = call.row(Message, call.ids["Sid"])
+    if isinstance(row, Message) and row.conversation_sid == conversation.sid:
+        return row
+    raise call.not_found()
+
+
+def _delivery(row: Message) -> dict[str, Any] | None:
+    """Return null without recipients outside chat (observed); nothing is sent yet, so every count is none."""
+    if not row.recipients:
+        return None
+    counts = dict.fromkeys(("sent", "delivered", "read", "failed", "undelivered"), "none")
+    return {"total": row.recipients, **counts}
+
+
+def _media(row: Message) -> list[dict[str, Any]] | None:
+    if row.media_sid is None:
+        return None
+    return [{"sid": row.media_sid, "size": 0, "content_type": "application/octet-stream", "filename": None}]
+
+
+def show(call: Call, row: Message) -> dict[str, Any]:
+    """Return the resource; under a service's path it also names the service."""
+    url = call.url("Conversations", row.conversation_sid, "Messages", row.sid)
+    scope = {"chat_service_sid": call.service.sid} if call.scoped else {}
+    return {
+        "sid": row.sid,
+        "account_sid": call.store.account.sid,
+        **scope,
+        "conversation_sid": row.conversation_sid,
+        "body": row.body,
+        "media": _media(row),
+        "author": row.author,
+        "participant_sid": row.participant_sid,
+        "attributes": row.attributes,
+        "date_created": date_text(row.date_created),
+        "date_updated": date_text(row.date_updated),
+        "index": row.index,
+        "delivery": _delivery(row),
+        "content_sid": row.content_sid,
+        "url": url,
+        "links": {"delivery_receipts": f"{url}/Receipts", "channel_metadata": f"{url}/ChannelMetadata"},
+    }

@@ -1,0 +1,162 @@
+"""The nouns of a world: one mutable record per live resource, as it is kept, not as it is shown.
+
+``seq`` is the order of creation across the world. Dates are whole seconds, durations seconds. Rows hold text
+as it was sent (attributes verbatim); what a reader sees is made by the module of the resource.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Configuration:
+    """The account's own settings (OpenAPI ``/v1/Configuration``); one row a world."""
+
+    sid: str
+    seq: int
+    default_chat_service_sid: str
+    default_messaging_service_sid: str
+    default_inactive_timer: str | None = None
+    default_closed_timer: str | None = None
+
+
+@dataclass(slots=True)
+class Service:
+    """A namespace of unique names, users and roles, with its configuration."""
+
+    sid: str
+    seq: int
+    friendly_name: str
+    date_created: int
+    date_updated: int
+    creator_role_sid: str = ""
+    conversation_role_sid: str = ""
+    service_role_sid: str = ""
+    reachability_enabled: bool = False
+
+
+@dataclass(slots=True)
+class Role:
+    """A set of permissions of type conversation or service."""
+
+    sid: str
+    seq: int
+    service_sid: str
+    friendly_name: str
+    type: str
+    permissions: list[str]
+    date_created: int
+    date_updated: int
+
+
+@dataclass(slots=True)
+class User:
+    """A chat identity within one service."""
+
+    sid: str
+    seq: int
+    service_sid: str
+    identity: str
+    friendly_name: str | None
+    attributes: str
+    role_sid: str
+    date_created: int
+    date_updated: int
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation; ``pending`` holds participants accepted with it but not attached yet."""
+
+    sid: str
+    seq: int
+    service_sid: str
+    messaging_service_sid: str
+    friendly_name: str | None
+    unique_name: str | None
+    attributes: str
+    state: str
+    date_created: int
+    date_updated: int
+    inactive_after_s: float | None = None
+    closed_after_s: float | None = None
+    date_inactive: int | None = None
+    date_closed: int | None = None
+    email_address: str | None = None
+    email_name: str | None = None
+    next_index: int = 0
+    attach_at: float | None = None
+    pending: list[dict[str, str | None]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Participant:
+    """Someone in a conversation: an identity, an (address, proxy) pair, or a member of a group."""
+
+    sid: str
+    seq: int
+    service_sid: str
+    conversation_sid: str
+    identity: str | None
+    address: str | None
+    proxy_address: str | None
+    projected_address: str | None
+    attributes: str
+    role_sid: str | None
+    date_created: int
+    date_updated: int
+    last_read_message_index: int | None = None
+    last_read_timestamp: str | None = None
+
+
+@dataclass(slots=True)
+class Webhook:
+    """A webhook of one conversation; ``words`` are filters or triggers, as the target has it."""
+
+    sid: str
+    seq: int
+    conversation_sid: str
+    target: str
+    hook_url: str | None
+    method: str | None
+    words: list[str]
+    flow_sid: str | None
+    replay_after: int | None
+    date_created: int
+    date_updated: int
+
+
+@dataclass(slots=True)
+class Message:
+    """A message at ``index`` of its conversation; ``recipients`` counts who is reached outside chat."""
+
+    sid: str
+    seq: int
+    conversation_sid: str
+    index: int
+    author: str
+    body: str | None
+    attributes: str
+    participant_sid: str | None
+    media_sid: str | None
+    content_sid: str | None
+    content_variables: str | None
+    subject: str | None
+    recipients: int
+    date_created: int
+    date_updated: int
+
+
+Row = Configuration | Service | Role | User | Conversation | Participant | Webhook | Message
+KINDS: dict[str, type[Row]] = {
+    "configuration": Configuration,
+    "service": Service,
+    "role": Role,
+    "user": User,
+    "conversation": Conversation,
+    "participant": Participant,
+    "webhook": Webhook,
+    "message": Message,
+}
+KIND_OF: dict[type[Row], str] = {row: name for name, row in KINDS.items()}

@@ -1,0 +1,84 @@
+"""The loopback door: turns a socket on 127.0.0.1 into calls of ``handle`` and ``control``.
+
+Nothing is ever forwarded: there is no client in here, only a server. aiohttp is imported by this module
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .control import control, is_control
+from .handle import handle
+from .wire import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .store import Store
+
+_HOST = "127.0.0.1"
+_START_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server; ``close`` stops it and leaves the world open."""
+
+    url: str
+    port: int
+    _runner: web.ServerRunner
+
+    async def close(self) -> None:
+        """Stop listening and end what is under way."""
+        await self._runner.cleanup()
+
+
+async def serve(store: Store, port: int) -> Server:
+    """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError when the port is taken."""
+
+    async def answer(incoming: web.BaseRequest) -> web.Response:
+        request = Request(
+            method=incoming.method,
+            target=incoming.raw_path,
+            headers={name.lower(): value for name, value in incoming.headers.items()},
+            body=await incoming.read(),
+            scheme="http",
+            host=incoming.headers.get("Host", _HOST),
+        )
+        response = (control if is_control(request) else handle)(store, request)
+        return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
+
+    runner = web.ServerRunner(web.Server(answer, access_log=None))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, _HOST, port, shutdown_timeout=1.0).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    bound = int(runner.addresses[0][1])
+    return Server(f"http://{_HOST}:{bound}", bound, runner)
+
+
+@contextlib.contextmanager
+def running(store: Store, port: int = 0) -> Iterator[str]:
+    """Serve a world from a thread of its own while the block runs; gives the URL."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="emulator", daemon=True)
+    thread.start()
+    try:
+        server = asyncio.run_coroutine_threadsafe(serve(store, port), loop).result(_START_TIMEOUT_S)
+        try:
+            yield server.url
+        finally:
+            asyncio.run_coroutine_threadsafe(server.close(), loop).result(_START_TIMEOUT_S)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_START_TIMEOUT_S)
+        loop.close()

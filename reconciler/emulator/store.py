@@ -1,0 +1,230 @@
+"""One world: turns changes to rows into consistent indexes and, before an answer, a committed file.
+
+A world belongs to one account and has one clock, one set of switches and one seed. It knows which rows exist
+and how to find them; what may change, and with what consequences, is decided by the modules of the
+resources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .clock import Clock
+from .disk import Disk
+from .indexes import Indexes
+from .ordered import Ordered
+from .rows import Configuration, Conversation, Message, Participant, Row, Service, Webhook
+from .switches import Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ACCOUNT_SID = "AC00000000000000000000000000000001"
+AUTH_TOKEN = "local-emulator-token"  # noqa: S105 - documented, and worth nothing outside this process
+
+_INDEXED = {"state", "date_created", "identity", "address"}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose world it is and what it owns.
+
+    ``senders`` are the addresses and numbers the account may use as proxy or projected address; None: any.
+    ``group_mms`` False refuses projected addresses (50452), as for accounts that Twilio has not enabled.
+    """
+
+    sid: str = ACCOUNT_SID
+    auth_token: str = AUTH_TOKEN
+    api_keys: Mapping[str, str] = field(default_factory=dict)
+    senders: frozenset[str] | None = None
+    group_mms: bool = True
+
+    def admits(self, user: str, password: str) -> bool:
+        """Tell whether these are the account's own SID and token, or one of its API keys."""
+        expected = self.auth_token if user == self.sid else self.api_keys.get(user)
+        return expected is not None and expected == password
+
+
+class Store:
+    """The state of one world; ``Store()`` lives in memory, ``Store(path=…)`` in a file."""
+
+    def __init__(
+        self,
+        *,
+        path: Path | None = None,
+        account: Account | None = None,
+        switches: Switches | None = None,
+        clock: Clock | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.account = account or Account()
+        self.switches = switches or Switches()
+        self.seed = seed
+        self.lock = threading.RLock()
+        self.calls = 0
+        self._disk = Disk(path) if path is not None else None
+        saved = self._disk.take_saved() if self._disk else None
+        self.clock = clock or Clock.restored(saved.meta.get("clock", {}) if saved else {})
+        self._begin()
+        if saved and saved.rows:
+            self._restore(saved.rows, saved.mints)
+        else:
+            self._found()
+
+    def _begin(self) -> None:
+        self.index = Indexes(self.switches)
+        self.configuration: Configuration
+        self._seq = 0
+        self._mints: dict[int, int] = {}
+        self._changed: dict[str, Row] = {}
+        self._dropped: dict[str, None] = {}
+        self._minted: dict[int, int] = {}
+        self._saved_clock: dict[str, float] = {}
+        self.alarms: dict[str, float] = {}
+
+    def _found(self) -> None:
+        from .accounts import found
+
+        found(self)
+        self.commit()
+
+    def _restore(self, rows: list[Row], mints: dict[int, int]) -> None:
+        from .lifecycle import restore
+
+        self._mints = mints
+        for row in rows:
+            if isinstance(row, Configuration):
+                self.configuration = row
+            self.index.add(row)
+        self._seq = rows[-1].seq
+        restore(self)
+
+    # Time
+
+    def now_s(self) -> float:
+        """Return the present of this world."""
+        return self.clock.now_s()
+
+    def today(self) -> int:
+        """Return the present in whole seconds, as dates have it."""
+        return int(self.clock.now_s())
+
+    def advance(self, seconds: float) -> None:
+        """Move this world's time forward, letting timers fire in order."""
+        with self.lock:
+            self.clock.advance(seconds)
+            self.commit()
+
+    # Rows
+
+    def mint(self, prefix: str, collection: str, natural_key: str) -> str:
+        """Return a new SID, which depends on seed, collection, natural key and how often that key was used.
+
+        It does not depend on what else happened before, so concurrent clients get the same SIDs in every run.
+        """
+        stem = f"{self.seed}\x00{collection}\x00{natural_key}".encode()
+        digest = int.from_bytes(hashlib.blake2b(stem, digest_size=8).digest(), "big", signed=True)
+        used = self._mints.get(digest, 0)
+        self._mints[digest] = self._minted[digest] = used + 1
+        tail = hashlib.blake2b(stem + f"\x00{prefix}{used}".encode(), digest_size=16).hexdigest()
+        return prefix + tail
+
+    def next_seq(self) -> int:
+        """Return the next number in the order of creation."""
+        self._seq += 1
+        return self._seq
+
+    def insert(self, row: Row) -> None:
+        """Add a row to the world."""
+        self.index.add(row)
+        self._touch(row)
+
+    def update(self, row: Row, **changes: Any) -> None:
+        """Change fields of a row."""
+        if _INDEXED.isdisjoint(changes):
+            _assign(row, changes)
+        else:
+            self.index.discard(row)
+            _assign(row, changes)
+            self.index.add(row)
+        self._touch(row)
+
+    def remove(self, row: Row) -> None:
+        """Take a row out of the world."""
+        self.index.discard(row)
+        self._changed.pop(row.sid, None)
+        self._dropped[row.sid] = None
+
+    def _touch(self, row: Row) -> None:
+        self._changed[row.sid] = row
+
+    # Finding
+
+    def service(self, sid: str) -> Service | None:
+        """Return a service by its SID."""
+        row = self.index.rows.get(sid)
+        return row if isinstance(row, Service) else None
+
+    def conversation(self, sid: str) -> Conversation | None:
+        """Return a conversation by its SID."""
+        row = self.index.rows.get(sid)
+        return row if isinstance(row, Conversation) else None
+
+    def participants(self, conversation: Conversation) -> Ordered[Participant]:
+        """Return the participants attached to a conversation."""
+        return self.index.participants.get(conversation.sid) or Ordered()
+
+    def webhooks(self, conversation: Conversation) -> Ordered[Webhook]:
+        """Return the webhooks of a conversation."""
+        return self.index.webhooks.get(conversation.sid) or Ordered()
+
+    def messages(self, conversation: Conversation) -> Ordered[Message]:
+        """Return the messages of a conversation by index."""
+        return self.index.messages.get(conversation.sid) or Ordered()
+
+    def children(self, conversation: Conversation) -> list[Row]:
+        """Return everything that goes when a conversation is deleted."""
+        return [
+            *self.participants(conversation),
+            *self.webhooks(conversation),
+            *self.messages(conversation),
+        ]
+
+    # Keeping
+
+    def commit(self) -> None:
+        """Write what changed since the last commit; on failure it is tried again with the next one."""
+        if self._disk is not None:
+            clock = self.clock.saved()
+            meta = {"clock": clock} if clock != self._saved_clock else {}
+            if self._changed or self._dropped or self._minted or meta:
+                self._disk.write(self._changed.values(), self._dropped, self._minted, meta)
+                self._saved_clock = clock
+        self._changed.clear()
+        self._dropped.clear()
+        self._minted.clear()
+
+    def reset(self) -> None:
+        """Begin the world again, as empty as a new account; time goes on from where it is."""
+        with self.lock:
+            self.clock.forget()
+            self._begin()
+            if self._disk is not None:
+                self._disk.clear()
+            self._found()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self.lock:
+            if self._disk is not None:
+                self._disk.close()
+                self._disk = None
+
+
+def _assign(row: Row, changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(row, name, value)

@@ -1,0 +1,108 @@
+"""The open questions about Twilio, turned into settings a test can flip.
+
+Where no source settles how Twilio behaves, the emulator does not decide in secret: each such question is one
+field here, with the answer we hold most likely as its default and the other possible answers beside it.
+Whoever relies on the emulator should hold under every one of ``Switches.variants()``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+def _open(default: Any, *others: Any, asks: str) -> Any:
+    return field(default=default, metadata={"others": others, "asks": asks})
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """One answer to every open question; immutable, so that a run is one behaviour throughout."""
+
+    status_seed: int | None = _open(
+        None, 1, 2, asks="HTTP status of codes whose status nobody saw: the likely one, or drawn by this seed"
+    )
+    closing_update: Literal["together", "name_dropped", "refused"] = _open(
+        "together",
+        "name_dropped",
+        "refused",
+        asks="State=closed with other fields in one update: all apply, only the state applies, or 50377",
+    )
+    empty_unique_name: Literal["clears", "ignored", "refused"] = _open(
+        "clears", "ignored", "refused", asks="UniqueName= (empty) in an update"
+    )
+    trigger_echo: Literal["triggers", "filters"] = _open(
+        "triggers", "filters", asks="under which key of configuration a trigger webhook shows its keywords"
+    )
+    attributes_echo: Literal["verbatim", "compact", "sorted"] = _open(
+        "verbatim", "compact", "sorted", asks="whether the text of attributes comes back as it was sent"
+    )
+    pair_scope: Literal["account", "service"] = _open(
+        "account", "service", asks="where an (address, proxy) pair is unique"
+    )
+    own_pair_code: Literal[50416, 50437] = _open(
+        50416, 50437, asks="code for a pair that this very conversation already has"
+    )
+    pair_release_lag_s: float = _open(
+        0.0, 2.0, asks="seconds a freed pair still counts as held (delete or close)"
+    )
+    pair_release_lag_calls: int = _open(0, 2, asks="calls a freed pair still counts as held")
+    name_release_lag_s: float = _open(0.0, 2.0, asks="seconds a freed unique name is still refused (50391)")
+    name_release_lag_calls: int = _open(0, 2, asks="calls a freed unique name is still refused (50391)")
+    list_order: Literal["created", "created_desc", "sid"] = _open(
+        "created", "created_desc", "sid", asks="order of lists that have none documented"
+    )
+    page_drift: bool = _open(
+        False, True, asks="page tokens count rows, so that rows shift when others come or go while listing"
+    )
+    page_size_above_max: Literal["refuse", "clamp"] = _open(
+        "refuse", "clamp", asks="PageSize above the maximum: 400/20001, or quietly the maximum"
+    )
+    method_echo: Literal["as_sent", "upper", "lower"] = _open(
+        "as_sent", "upper", "lower", asks="letter case of a scoped webhook's method when read"
+    )
+    closed_children_deletable: bool = _open(
+        False,
+        True,
+        asks="whether participants, webhooks and messages of a closed conversation can be deleted",
+    )
+    state_update_resets_timers: bool = _open(
+        False, True, asks="whether a State update starts the timers again (waking always does)"
+    )
+    timers_need_state: bool = _open(
+        True, False, asks="whether timers in a create without State are refused (50382)"
+    )
+    empty_update_code: Literal[50347, 20161, 0] = _open(
+        50347, 20161, 0, asks="code for an update that carries nothing we know; 0 accepts it"
+    )
+    attach_delay_s: float = _open(
+        0.0,
+        5.0,
+        asks="how long a conversation made with participants stays `initializing` before they are attached",
+    )
+    retry_after_s: int | None = _open(None, 1, asks="Retry-After on 429")
+
+    @staticmethod
+    def questions() -> dict[str, str]:
+        """Return every switch with the question it answers, for documentation."""
+        return {f.name: str(f.metadata["asks"]) for f in dataclasses.fields(Switches)}
+
+    @staticmethod
+    def variants() -> dict[str, Switches]:
+        """Return the default and every single departure from it, by a name such as ``list_order=sid``."""
+        found = {"default": Switches()}
+        for f in dataclasses.fields(Switches):
+            for other in f.metadata["others"]:
+                found[f"{f.name}={other}"] = Switches(**{f.name: other})
+        return found
+
+    @staticmethod
+    def drawn(seed: int) -> Switches:
+        """Return one combination of answers, the same for the same seed."""
+        dice = random.Random(seed)  # noqa: S311 - a repeatable draw is the purpose
+        answers = {
+            f.name: dice.choice((f.default, *f.metadata["others"])) for f in dataclasses.fields(Switches)
+        }
+        return Switches(**answers)

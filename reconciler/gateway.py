@@ -1,0 +1,337 @@
+"""Calls → rows: the only door to Twilio, and the only importer of its SDK.
+
+One generic door over the SDK's own request path. It follows pages, bounds concurrency, waits and repeats
+where that is safe, and turns every refusal into one `ApiError`. It starts read-only: a write before
+`allow_writes` is a mistake of ours, and raises.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import re
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from twilio.http import AsyncHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from reconciler.diagnostics import ApiError
+from reconciler.pace import Concurrency, Rate, WallClock
+from reconciler.step import Form, JsonBody, Multipart
+from reconciler.transport import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from reconciler.pace import Clock
+    from reconciler.step import Body, Row
+    from reconciler.transport import Transport
+
+TIMEOUT_S = 15.0
+ATTEMPTS = 6
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+
+
+class WriteWhilePlanningError(RuntimeError):
+    """Something tried to write while the gateway was read-only: a mistake in the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An account, and the user name and password that open it (``AC…`` and token, or ``SK…`` and secret)."""
+
+    account_sid: str
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.account_sid})"
+
+
+class Gateway:
+    """The door to one account. `endpoint` replaces ``https://<product>.twilio.com`` by ``<endpoint>/<product>…``."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        credentials: Credentials,
+        *,
+        endpoint: str = "",
+        parallelism: int = 10,
+        writes_per_second: float = 0,
+        clock: Clock | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.account_sid = credentials.account_sid
+        self.calls: Counter[str] = Counter()
+        """How many calls were sent, by method."""
+        self._endpoint = endpoint.rstrip("/")
+        self._clock = clock or WallClock()
+        self._concurrency = Concurrency(parallelism, self._clock)
+        self._rate = Rate(writes_per_second, self._clock)
+        self._jitter = random.Random(seed)  # noqa: S311 - spreads waiting callers, guards nothing
+        self._writable = False
+        # An edge or region in the environment must not move calls away from an endpoint that was named.
+        environment = {"PATH": ""} if endpoint else None
+        self._client = Client(
+            credentials.username,
+            credentials.password,
+            credentials.account_sid,
+            http_client=_Door(transport),
+            environment=environment,
+        )
+
+    @contextmanager
+    def allow_writes(self) -> Iterator[None]:
+        """Let writes through for the length of a block."""
+        self._writable = True
+        try:
+            yield
+        finally:
+            self._writable = False
+
+    async def get(self, host: str, path: Sequence[str], query: Mapping[str, str] | None = None) -> Row:
+        """Return one resource. Raises ApiError (20404 where there is none)."""
+        return await self._call("GET", self._url(host, path, query))
+
+    async def find(self, host: str, path: Sequence[str]) -> Row | None:
+        """Return one resource, or None where there is none."""
+        try:
+            return await self.get(host, path)
+        except ApiError as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+
+    async def list(
+        self, host: str, path: Sequence[str], key: str, page_size: int, query: Mapping[str, str] | None = None
+    ) -> list[Row]:
+        """Return all rows of a collection, each once, although pages may shift while they are read."""
+        url = self._url(host, path, {"PageSize": str(page_size), **(query or {})})
+        rows: dict[str, Row] = {}
+        while url:
+            page = await self._call("GET", url)
+            rows |= {str(row.get("sid", len(rows))): row for row in page.get(key, [])}
+            following = (page.get("meta") or {}).get("next_page_url")
+            url = self._own(host, following) if following else ""
+        return [*rows.values()]
+
+    async def write(self, method: str, host: str, path: Sequence[str], body: Body | None, family: str) -> Row:
+        """Send one write and return its answer. `family` is what the write counts against in the rate.
+
+        Raises ApiError, `ambiguous` where nobody can tell whether it happened.
+        """
+        if not self._writable:
+            raise WriteWhilePlanningError(f"{method} {'/'.join(path)} while planning")
+        await self._rate.wait(family)
+        return await self._call(method, self._url(host, path, None), body)
+
+    # --- one call ------------------------------------------------------------------------------------------
+
+    async def _call(self, method: str, url: str, body: Body | None = None) -> Row:
+        for attempt in range(ATTEMPTS):
+            outcome = await self._attempt(method, url, body)
+            if not isinstance(outcome, _Again):
+                return outcome
+            if attempt + 1 == ATTEMPTS:
+                raise outcome.refusal
+            await self._clock.sleep(outcome.pause_s or self._pause_s(attempt))
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, method: str, url: str, body: Body | None) -> Row | _Again:
+        content_type, content = encode(body)
+        headers = {"Content-Type": content_type} if content_type else {}
+        try:
+            async with self._concurrency:
+                self.calls[method] += 1
+                answer = await self._client.request_async(
+                    method, url, headers=headers, data=content, timeout=TIMEOUT_S
+                )
+        except TransportError as fault:
+            return self._unanswered(method, url, fault)
+        return self._answered(method, url, answer)
+
+    def _unanswered(self, method: str, url: str, fault: TransportError) -> _Again:
+        lost = method != "GET" and fault.sent
+        refusal = ApiError(
+            f"{method} {_shown(url)}: {fault}",
+            "Whether it happened is unknown; the next plan will tell."
+            if lost
+            else "Check the network and try again.",
+            ambiguous=lost,
+        )
+        if method != "GET":
+            raise refusal
+        return _Again(refusal)
+
+    def _answered(self, method: str, url: str, answer: Response) -> Row | _Again:
+        status = answer.status_code
+        if status < 300 or (status == 404 and method == "DELETE"):
+            return _row(answer.text) if status < 300 else {}
+        refusal = translate(method, url, answer)
+        if status == 429:
+            self._concurrency.slow_down()
+            return _Again(refusal, _retry_after_s(answer))
+        if status >= 500 and method == "GET":
+            return _Again(refusal, _retry_after_s(answer))
+        raise refusal
+
+    def _pause_s(self, attempt: int) -> float:
+        longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)
+        return float(longest_s) * (0.5 + self._jitter.random() / 2)
+
+    # --- addresses -----------------------------------------------------------------------------------------
+
+    def _base(self, host: str) -> str:
+        return f"{self._endpoint}/{host}.twilio.com" if self._endpoint else f"https://{host}.twilio.com"
+
+    def _url(self, host: str, path: Sequence[str], query: Mapping[str, str] | None) -> str:
+        tail = "/".join(quote(part, safe="") for part in path)
+        return f"{self._base(host)}/{tail}" + (f"?{urlencode(query)}" if query else "")
+
+    def _own(self, host: str, url: str) -> str:
+        """Return a page's url if it leads back to where its first page came from; credentials go nowhere else."""
+        here = urlsplit(self._base(host))
+        there = urlsplit(url)
+        hosts = {here.netloc, self._client_host(host)}
+        if there.scheme != here.scheme or there.netloc not in hosts or there.username:
+            raise ApiError(f"a page of {host} points to another host: {there.netloc}", "It was not followed.")
+        return url
+
+    def _client_host(self, host: str) -> str:
+        return str(urlsplit(self._client.get_hostname(f"https://{host}.twilio.com")).netloc)
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A call that may be repeated safely, after `pause_s` where the server named a time."""
+
+    refusal: ApiError
+    pause_s: float = 0.0
+
+
+class _Door(AsyncHttpClient):  # type: ignore[misc]  # the SDK carries no types
+    """The SDK's way to bring one's own HTTP client: bytes in, bytes out, nothing logged."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(logger=None, is_async=True)
+        self._transport = transport
+
+    async def request(  # noqa: PLR0913 - the SDK's signature
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the SDK's signature
+        allow_redirects: bool = False,  # noqa: ARG002, FBT001, FBT002 - the SDK's signature
+    ) -> Response:
+        """Carry one call of the SDK over our transport."""
+        full = f"{url}?{urlencode(params)}" if params else url
+        sent = dict(headers or {})
+        if auth:
+            sent["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+        status, answered, body = await self._transport.send(
+            method, full, sent, data or b"", timeout or TIMEOUT_S
+        )
+        return Response(status, body.decode("utf-8", "replace"), answered)
+
+
+# --- bytes in and out --------------------------------------------------------------------------------------
+
+
+def encode(body: Body | None) -> tuple[str, bytes]:
+    """Return (content type, bytes) of a body; ('', b'') of none."""
+    if body is None:
+        return "", b""
+    if isinstance(body, Form):
+        return "application/x-www-form-urlencoded", urlencode(body.pairs).encode()
+    if isinstance(body, JsonBody):
+        return "application/json", json.dumps(body.value, ensure_ascii=False).encode()
+    return _encode_multipart(body)
+
+
+def _encode_multipart(body: Multipart) -> tuple[str, bytes]:
+    """Write a multipart body; its boundary is the first that no part contains."""
+    whole = b"".join(part.content for part in body.parts)
+    boundary = next(mark for n in range(len(whole) + 1) if (mark := f"reconciler-{n}").encode() not in whole)
+    lines: list[bytes] = []
+    for part in body.parts:
+        filename = f'; filename="{_quoted(part.filename)}"' if part.filename else ""
+        lines.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(part.name)}"{filename}'.encode()
+        )
+        lines.append(f"\r\nContent-Type: {part.content_type}".encode() if part.content_type else b"")
+        lines += [b"\r\n\r\n", part.content, b"\r\n"]
+    lines.append(f"--{boundary}--\r\n".encode())
+    return f"multipart/form-data; boundary={boundary}", b"".join(lines)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "")
+
+
+def _row(text: str) -> Row:
+    try:
+        row = json.loads(text) if text.strip() else {}
+    except ValueError:
+        raise ApiError(
+            "the answer is no JSON", "Is this Twilio, or a proxy in between?", ambiguous=True
+        ) from None
+    return row if isinstance(row, dict) else {"value": row}
+
+
+# --- refusals ----------------------------------------------------------------------------------------------
+
+_ADVICE = {
+    20003: "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET).",
+    20008: "Test credentials do not reach Conversations: use live ones, or --local.",
+    70051: "This API key lacks a permission; use a standard key or the auth token.",
+    50416: "Another open conversation holds this address and proxy: close it or choose another sender.",
+    50353: "Another conversation has this unique_name; closed ones keep theirs until they are deleted.",
+    50361: "A conversation holds five webhooks at most; others may have added some.",
+}
+
+
+def translate(method: str, url: str, answer: Response) -> ApiError:
+    """Return Twilio's refusal as ours. A write answered by 5xx is ambiguous."""
+    told = _error_body(answer.text)
+    code = told.get("code") if isinstance(told.get("code"), int) else 0
+    message = str(told.get("message") or f"HTTP {answer.status_code}")
+    number = f" (Twilio error {code})" if code else ""
+    return ApiError(
+        f"{method} {_shown(url)}: {message}{number}",
+        _ADVICE.get(int(code or 0), str(told.get("more_info") or "")),
+        code=int(code or 0),
+        status=answer.status_code,
+        ambiguous=method != "GET" and answer.status_code >= 500,
+    )
+
+
+def _error_body(text: str) -> dict[str, Any]:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _shown(url: str) -> str:
+    """Return what of a url a message needs: the path behind the version, without the query."""
+    path = urlsplit(url).path
+    return re.sub(r"^(/[a-z-]+\.twilio\.com)?/v\d+", "", path) or "/"
+
+
+def _retry_after_s(answer: Response) -> float:
+    for name, value in (answer.headers or {}).items():
+        if name.lower() == "retry-after" and str(value).strip().isdigit():
+            return float(value)
+    return 0.0

@@ -1,0 +1,381 @@
+"""What a sort of resource is: a frozen value that turns our words into Twilio's calls and back.
+
+A new kind is one file that builds a `Kind` and one line in `kinds/__init__.py`. Everything else (validation
+with places, order, diff, rendering, the laws in the tests) is derived from that value.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reconciler.kinds import mark as marks
+from reconciler.model import (
+    Action,
+    Address,
+    Change,
+    Fields,
+    Half,
+    Json,
+    Mark,
+    Path,
+    Ref,
+    Resource,
+    Target,
+    Value,
+)
+from reconciler.step import Body, Form, Row, Segment, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+
+    from pydantic import BaseModel
+
+ATTRIBUTES = "attributes"
+
+Claim: TypeAlias = "tuple[Hashable, ...]"
+"""Something only one live resource can hold: ``("pair", "+1…", "+1…")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something offline rules object to: where in the resource, what is wrong, what would be right."""
+
+    address: Address
+    path: Path
+    summary: str
+    detail: str = ""
+
+
+class Way(StrEnum):
+    """What Twilio's API lets one do with a resource."""
+
+    CREATE = "create"
+    GET = "get"
+    LIST = "list"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class MarkHome(StrEnum):
+    """Where a kind's mark lives."""
+
+    ATTRIBUTES = "attributes"
+    PARENT = "parent"
+    """In the mark of the resource it stands in, by name and sid."""
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What one spec says: content, what is set at creation only, and how to handle the resource."""
+
+    fields: Fields
+    at_creation: Fields = field(default_factory=dict)
+    policy: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a spec needs to know of its surroundings: its key, the stack, and the stack's senders."""
+
+    key: str
+    stack: str
+    senders: Mapping[str, Value] = field(default_factory=dict)
+
+
+def no_claims(address: Address, fields: Fields) -> frozenset[Claim]:  # noqa: ARG001 - the shape of a hook
+    """Return nothing: a kind that holds nothing exclusive."""
+    return frozenset()
+
+
+def no_findings(resources: Sequence[Resource], site: Site) -> Iterator[Finding]:  # noqa: ARG001 - a hook
+    """Yield nothing: a kind without rules of its own."""
+    yield from ()
+
+
+def any_row(mark: Mark, fields: Fields, sid: str) -> bool:  # noqa: ARG001 - the shape of a hook
+    """Return true: a kind whose marks count wherever they are found."""
+    return True
+
+
+def as_is(path: Path, value: Value) -> Value:  # noqa: ARG001 - the shape of a hook
+    """Return `value`: a kind whose values compare as they are."""
+    return value
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One sort of resource, as data and pure functions. Field names are the first names of paths.
+
+    collection    path segments below the parent; ``{service}`` is the sid of the plan's service
+    create_only   fields that no update can change: a change of them replaces the resource
+    write_only    fields that are never answered: compared with what the mark says we set
+    clear         field → what to send to clear it; a field that is missing here cannot be cleared
+    capacity      how many siblings Twilio allows
+    takes_over    an unmarked live row with our natural key becomes ours (true of what stands in our resources)
+    fits          whether a mark belongs on the row it was found on
+    open_states   the states that are listed, where a kind has a life cycle; others are finished
+    claims        what only one live resource can hold, so that whoever holds it must let go first
+    check         the offline rules for all resources of the kind that stand in one place
+    stays_when_closed  whether it is left where it is when what it stands in is closed
+    """
+
+    name: str
+    plural: str
+    host: str
+    collection: tuple[str, ...]
+    list_key: str
+    declare: Callable[[Any, Site], Declared]
+    natural_key: Callable[[Fields], Hashable | None]
+    to_form: Callable[[Fields], Body]
+    from_live: Callable[[Row], Fields]
+    spec: type[BaseModel] | None = None
+    parent: Kind | None = None
+    ways: frozenset[Way] = frozenset(Way)
+    create_only: frozenset[str] = frozenset()
+    write_only: frozenset[str] = frozenset()
+    clear: Mapping[str, str] = field(default_factory=dict)
+    mark: MarkHome = MarkHome.NOWHERE
+    takes_over: bool = True
+    fits: Callable[[Mark, Fields, str], bool] = any_row
+    open_states: tuple[str, ...] = ()
+    stays_when_closed: bool = False
+    singleton: bool = False
+    page_size: int = 50
+    capacity: int | None = None
+    captures: tuple[str, ...] = ("sid", "url")
+    attributes_limit_bytes: int = 0
+    update_method: str = "POST"
+    claims: Callable[[Address, Fields], frozenset[Claim]] = no_claims
+    check: Callable[[Sequence[Resource], Site], Iterator[Finding]] = no_findings
+    comparable: Callable[[Path, Value], Value] = as_is
+    steps: Callable[[Kind, Half, Change, Target], tuple[Step, ...]] | None = None
+
+
+class CannotDeclareError(ValueError):
+    """A spec that is well formed names something the stack does not have; `field` says where it does."""
+
+    def __init__(self, name: str, summary: str, detail: str) -> None:
+        super().__init__(summary)
+        self.field = name
+        self.detail = detail
+
+
+class CannotMergeError(ValueError):
+    """Live attributes are no JSON object, so keys cannot be merged into them without losing something."""
+
+
+# --- paths -------------------------------------------------------------------------------------------------
+
+
+def collection_path(kind: Kind, address: Address, target: Target) -> tuple[Segment, ...]:
+    """Return the path of the collection that `address` stands in, with a Ref for the parent's sid."""
+    here = tuple(target.service_sid if part == "{service}" else part for part in kind.collection)
+    if kind.parent is None or address.parent is None:
+        return here
+    above = collection_path(kind.parent, address.parent, target)
+    return (*above, Ref(address.parent, "sid"), *here)
+
+
+def instance_path(kind: Kind, change: Change, target: Target) -> tuple[Segment, ...]:
+    """Return the path of the live row a change starts from, or of the row its creation will make."""
+    collection = collection_path(kind, change.address, target)
+    if kind.singleton:
+        return collection
+    return (*collection, change.live.sid if change.live else Ref(change.address, "sid"))
+
+
+# --- attributes --------------------------------------------------------------------------------------------
+
+
+def flatten(tree: Mapping[str, Any], above: Path) -> dict[Path, Any]:
+    """Return the leaves of a JSON object; lists and scalars are one value, an empty object holds none."""
+    leaves: dict[Path, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            leaves |= flatten(value, (*above, name))
+        else:
+            leaves[(*above, name)] = value
+    return leaves
+
+
+def set_leaf(tree: dict[str, Any], path: Path, value: Any) -> None:
+    """Put `value` at `path`, making objects on the way."""
+    for name in path[:-1]:
+        below = tree.get(name)
+        if not isinstance(below, dict):
+            below = tree[name] = {}
+        tree = below
+    tree[path[-1]] = value
+
+
+def remove_leaf(tree: dict[str, Any], path: Path) -> None:
+    """Take the value at `path` away, and the objects that this leaves empty."""
+    name, rest = path[0], path[1:]
+    if not rest:
+        tree.pop(name, None)
+        return
+    below = tree.get(name)
+    if isinstance(below, dict):
+        remove_leaf(below, rest)
+        if not below:
+            del tree[name]
+
+
+def attributes_of(row: Row) -> Any:
+    """Return the parsed attributes of a live row; text that is no JSON stays text."""
+    text = row.get(ATTRIBUTES) or "{}"
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def live_attributes(row: Row) -> dict[Path, Any]:
+    """Return the leaves of a live row's attributes without our mark, for `from_live`."""
+    tree = attributes_of(row)
+    if not isinstance(tree, dict):
+        return {(ATTRIBUTES,): tree}
+    return flatten({name: value for name, value in tree.items() if name != marks.KEY}, (ATTRIBUTES,))
+
+
+def live_mark(row: Row) -> Mark | None:
+    """Return the mark in a live row's attributes."""
+    tree = attributes_of(row)
+    return marks.decode(tree.get(marks.KEY)) if isinstance(tree, dict) else None
+
+
+def attributes_text(leaves: Fields, mark: Mark | None) -> str:
+    """Return the JSON text of new attributes: the leaves that have a value, and the mark."""
+    tree: dict[str, Any] = {}
+    for path, value in leaves.items():
+        if value is not None:
+            set_leaf(tree, path[1:], value)
+    if mark is not None:
+        tree[marks.KEY] = marks.encode(mark)
+    return json.dumps(tree, ensure_ascii=False)
+
+
+def merged_attributes(row: Row, leaves: Fields, mark: Mark | None) -> str:
+    """Return the text of a fresh row's attributes with our leaves set or removed and our mark renewed.
+
+    Keys that are not ours stay as they are; without a `mark` ours is taken off. Raises CannotMergeError.
+    """
+    tree = attributes_of(row)
+    if not isinstance(tree, dict):
+        raise CannotMergeError("its attributes are not a JSON object, so keys cannot be merged into them")
+    for path, value in leaves.items():
+        if value is None:
+            remove_leaf(tree, path[1:])
+        else:
+            set_leaf(tree, path[1:], value)
+    tree.pop(marks.KEY, None)
+    if mark is not None:
+        tree[marks.KEY] = marks.encode(mark)
+    return json.dumps(tree, ensure_ascii=False)
+
+
+def split_attributes(fields: Fields) -> tuple[dict[Path, Value], dict[Path, Value]]:
+    """Return (everything else, the leaves of attributes)."""
+    leaves = {path: value for path, value in fields.items() if path[0] == ATTRIBUTES}
+    return {path: value for path, value in fields.items() if path not in leaves}, leaves
+
+
+# --- forms -------------------------------------------------------------------------------------------------
+
+
+def form_text(value: Value) -> str:
+    """Return a value as Twilio's forms write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def named_form(names: Mapping[Path, str], fields: Fields) -> Form:
+    """Return the form that gives each field under its name in `names`; a list repeats its name."""
+    pairs: list[tuple[str, str]] = []
+    for path, name in names.items():
+        value = fields.get(path)
+        values: Iterable[Any] = value if isinstance(value, list) else () if value is None else (value,)
+        pairs.extend((name, form_text(one)) for one in values)
+    return Form(tuple(pairs))
+
+
+# --- steps -------------------------------------------------------------------------------------------------
+
+
+def captures_of(kind: Kind) -> dict[str, str]:
+    """Return which keys of an answer are kept."""
+    return {name: name for name in kind.captures}
+
+
+def steps_of(kind: Kind, half: Half, change: Change, target: Target) -> tuple[Step, ...]:
+    """Return the calls that carry out one half of a change; Refs in its fields are already values."""
+    return (kind.steps or crud_steps)(kind, half, change, target)
+
+
+def crud_steps(kind: Kind, half: Half, change: Change, target: Target) -> tuple[Step, ...]:
+    """Return the plain calls: one POST to create, one to update, one DELETE."""
+    if half is Half.SEAL:
+        return (_merge_step(kind, "record", change, target),)
+    if half is Half.DROP:
+        return (_drop_step(kind, change, target),)
+    if change.action in (Action.CREATE, Action.REPLACE):
+        return (_create_step(kind, change, target),)
+    return (_update_step(kind, change, target),)
+
+
+def _create_step(kind: Kind, change: Change, target: Target) -> Step:
+    plain, leaves = split_attributes({**change.at_creation, **change.fields})
+    if kind.mark is MarkHome.ATTRIBUTES:
+        plain[(ATTRIBUTES,)] = attributes_text(leaves, change.mark)
+    elif leaves:
+        plain[(ATTRIBUTES,)] = attributes_text(leaves, None)
+    path = collection_path(kind, change.address, target)
+    return Step("create", "POST", kind.host, path, kind.to_form(plain), capture=captures_of(kind))
+
+
+def _update_step(kind: Kind, change: Change, target: Target) -> Step:
+    if kind.mark is MarkHome.ATTRIBUTES:
+        return _merge_step(kind, "update", change, target)
+    path = instance_path(kind, change, target)
+    body = kind.to_form(_edited(kind, change))
+    return Step("update", kind.update_method, kind.host, path, body, capture=captures_of(kind))
+
+
+def _merge_step(kind: Kind, name: str, change: Change, target: Target) -> Step:
+    edited = {} if name == "record" else _edited(kind, change)
+    merge = partial(merged_body, kind, edited, change.mark)
+    path = instance_path(kind, change, target)
+    return Step(name, kind.update_method, kind.host, path, merge=merge, capture=captures_of(kind))
+
+
+def _drop_step(kind: Kind, change: Change, target: Target) -> Step:
+    path = instance_path(kind, change, target)
+    if change.action is Action.RELEASE:
+        return Step(
+            "release", "POST", kind.host, path, merge=partial(merged_body, kind, {}, None), capture={}
+        )
+    return Step("delete", "DELETE", kind.host, path, capture={})
+
+
+def merged_body(kind: Kind, edited: Fields, mark: Mark | None, row: Row) -> Body:
+    """Return the body of an update whose attributes are merged into a fresh row."""
+    plain, leaves = split_attributes(edited)
+    plain[(ATTRIBUTES,)] = merged_attributes(row, leaves, mark)
+    return kind.to_form(plain)
+
+
+def _edited(kind: Kind, change: Change) -> dict[Path, Value]:
+    """Return what an update sends: each edited leaf, cleared ones in the way Twilio clears them."""
+    return {edit.path: _sent(kind, edit.path, change.fields.get(edit.path)) for edit in change.edits}
+
+
+def _sent(kind: Kind, path: Path, value: Value) -> Value:
+    if value is None and path[0] != ATTRIBUTES:
+        return kind.clear.get(path[0])
+    return value

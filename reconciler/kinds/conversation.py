@@ -1,0 +1,225 @@
+"""Conversations: the spec of one ↔ Twilio's Conversation resource.
+
+Source: OpenAPI conversations v1, /v1/Services/{ChatServiceSid}/Conversations.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from reconciler.kinds import mark as marks
+from reconciler.kinds.base import (
+    ATTRIBUTES,
+    Claim,
+    Declared,
+    Finding,
+    Kind,
+    MarkHome,
+    Site,
+    crud_steps,
+    flatten,
+    instance_path,
+    live_attributes,
+    merged_attributes,
+    named_form,
+)
+from reconciler.kinds.fields import NONE, Duration, FreeText, Name, Names, Object, Spec, duration_s, one_of
+from reconciler.model import Action, Half
+from reconciler.step import Form, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    from reconciler.model import Address, Change, Fields, Json, Mark, Path, Resource, Target, Value
+    from reconciler.step import Body, Row
+
+NAMES: dict[Path, str] = {
+    ("friendly_name",): "FriendlyName",
+    ("unique_name",): "UniqueName",
+    (ATTRIBUTES,): "Attributes",
+    ("messaging_service_sid",): "MessagingServiceSid",
+    ("state",): "State",
+    ("timers", "inactive"): "Timers.Inactive",
+    ("timers", "closed"): "Timers.Closed",
+}
+
+
+class Timers(Spec):
+    """When an idle conversation becomes inactive and when it closes; null removes a timer."""
+
+    inactive: Duration = NONE
+    closed: Duration = NONE
+
+
+class Initial(Spec):
+    """What is set when the conversation is created and never compared afterwards."""
+
+    attributes: Object = NONE
+    state: Annotated[str, one_of("active", "inactive")] = "active"
+
+
+class ConversationSpec(Spec):
+    """One conversation as written."""
+
+    friendly_name: FreeText = NONE
+    unique_name: Name = NONE
+    attributes: Object = NONE
+    messaging_service_sid: Name = NONE
+    timers: Timers | None = None
+    initial: Initial | None = None
+    on_closed: Annotated[str, one_of("leave", "recreate", "fail")] = "leave"
+    exclusive: Names = NONE
+
+
+def declare(spec: ConversationSpec, site: Site) -> Declared:
+    """Return what a conversation's spec asks for; its unique name is ``<stack>.<key>`` unless it says another."""
+    fields: dict[Path, Value] = {("unique_name",): spec.unique_name or default_name(site.stack, site.key)}
+    for name in ("friendly_name", "messaging_service_sid"):
+        if spec.given(name):
+            fields[(name,)] = getattr(spec, name)
+    if spec.timers:
+        fields |= {("timers", name): getattr(spec.timers, name) for name in spec.timers.model_fields_set}
+    fields |= flatten(spec.attributes or {}, (ATTRIBUTES,))
+    initial: dict[Path, Value] = {}
+    if spec.initial:
+        initial = flatten(spec.initial.attributes or {}, (ATTRIBUTES,))
+        initial[("state",)] = spec.initial.state
+    return Declared(fields, initial, {"on_closed": spec.on_closed, "exclusive": spec.exclusive or []})
+
+
+def default_name(stack: str, key: str) -> str:
+    """Return the unique name of a conversation whose spec gives none."""
+    return f"{stack}.{key}"
+
+
+def natural_key(fields: Fields) -> Hashable | None:
+    """Return the unique name."""
+    name = fields.get(("unique_name",))
+    return name if isinstance(name, str) and name else None
+
+
+def from_live(row: Row) -> Fields:
+    """Return a live conversation in our words. Timers are missing: Twilio answers instants, not durations."""
+    fields: dict[Path, Value] = {
+        (name,): row[name]
+        for name in ("friendly_name", "unique_name", "messaging_service_sid")
+        if row.get(name)
+    }
+    return fields | live_attributes(row)
+
+
+def to_form(fields: Fields) -> Form:
+    """Return the form of a create or an update. Timers at creation want State beside them (error 50382)."""
+    return named_form(NAMES, fields)
+
+
+def claims(address: Address, fields: Fields) -> frozenset[Claim]:  # noqa: ARG001 - the shape of a hook
+    """Return the one name that no other conversation of the service may have."""
+    return frozenset({("name", natural_key(fields))})
+
+
+def steps(kind: Kind, half: Half, change: Change, target: Target) -> tuple[Step, ...]:
+    """Return a conversation's calls; closing takes two, because a closed one accepts no update."""
+    if half is Half.DROP and change.action is Action.CLOSE:
+        return _closing(kind, change, target)
+    if half is Half.MAKE and change.action in (Action.CREATE, Action.REPLACE):
+        initial = {("state",): "active"} | dict(change.at_creation)
+        change = replace(change, at_creation=initial)
+    return crud_steps(kind, half, change, target)
+
+
+def _closing(kind: Kind, change: Change, target: Target) -> tuple[Step, ...]:
+    path = instance_path(kind, change, target)
+    close = Step("close", "POST", kind.host, path, Form((("State", "closed"),)), capture={})
+    if change.live is None or change.live.mark is None or change.live.mark.closing:
+        return (close,)
+    merge = partial(_parting, change)
+    return Step("rename", "POST", kind.host, path, merge=merge, capture={}), close
+
+
+def closed_name(name: str, sid: str) -> str:
+    """Return the name a conversation takes before it is closed, so that its own name is free again."""
+    tail = f"~{sid[-6:]}"
+    return f"{name[: 256 - len(tail)]}{tail}"
+
+
+def _parting(change: Change, row: Row) -> Body:
+    """Free the unique name and note that closing has begun, in one call."""
+    assert change.live is not None  # noqa: S101 - a conversation that is closed is live
+    assert change.live.mark is not None  # noqa: S101 - and ours
+    mark = replace(change.live.mark, closing=True, children={})
+    name = closed_name(str(row.get("unique_name") or change.address.key), change.live.sid)
+    return to_form({("unique_name",): name, (ATTRIBUTES,): merged_attributes(row, {}, mark)})
+
+
+def fits(mark: Mark, fields: Fields, sid: str) -> bool:
+    """Whether a mark belongs on this row: its key gives the row's name, or we set that very name.
+
+    A mark that an application copied into another conversation does not fit there.
+    """
+    name = natural_key(fields)
+    if not isinstance(name, str):
+        return False
+    if mark.closing:
+        return name.endswith(f"~{sid[-6:]}")
+    set_by_us = mark.fields.get("unique_name") == marks.fingerprint(name)
+    return set_by_us or name == default_name(mark.owner.stack, mark.key)
+
+
+def check(resources: Sequence[Resource], site: Site) -> Iterator[Finding]:  # noqa: ARG001 - a hook
+    """Yield what Twilio would refuse about conversations (limits: D-limits; errors 50375, 50376, 50390)."""
+    for resource in resources:
+        for path, (least_s, text) in _LEAST_TIMERS.items():
+            timer = resource.fields.get(path)
+            seconds = duration_s(timer) if isinstance(timer, str) else None
+            if seconds is not None and 0 < seconds < least_s:
+                yield Finding(resource.address, path, f"{timer} is too short", f"The least is {text}.")
+        for name in ("friendly_name", "unique_name"):
+            value = resource.fields.get((name,))
+            if isinstance(value, str) and len(value) > 256:
+                yield Finding(resource.address, (name,), f"{name} has {len(value)} characters", "256 are allowed.")
+            if value == "":
+                yield Finding(resource.address, (name,), f"{name} is empty", "Give a name, or leave the line out.")
+        if re.fullmatch("CH[0-9a-fA-F]{32}", str(natural_key(resource.fields))):
+            summary = "a unique_name must not look like a sid"
+            yield Finding(resource.address, ("unique_name",), summary, "Choose another name.")
+        unknown = [name for name in _names(resource.policy.get("exclusive")) if name not in _EXCLUSIVE]
+        for name in unknown:
+            detail = f"Allowed: {', '.join(_EXCLUSIVE)}."
+            yield Finding(resource.address, ("exclusive",), f"{name!r} cannot be exclusive", detail)
+
+
+_LEAST_TIMERS = {("timers", "inactive"): (60, "PT1M"), ("timers", "closed"): (600, "PT10M")}
+_EXCLUSIVE = ("participants", "webhooks")
+
+
+def _names(value: Json) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
+
+
+KIND = Kind(
+    name="conversation",
+    plural="conversations",
+    host="conversations",
+    collection=("v1", "Services", "{service}", "Conversations"),
+    list_key="conversations",
+    page_size=100,
+    spec=ConversationSpec,
+    declare=declare,
+    natural_key=natural_key,
+    to_form=to_form,
+    from_live=from_live,
+    write_only=frozenset({"timers"}),
+    clear={"timers": "PT0S", "attributes": "{}"},
+    mark=MarkHome.ATTRIBUTES,
+    takes_over=False,
+    fits=fits,
+    open_states=("active", "inactive"),
+    claims=claims,
+    check=check,
+    attributes_limit_bytes=16 * 1024,
+    steps=steps,
+)

@@ -1,0 +1,78 @@
+"""A Mark → the JSON under one reserved key of `attributes`, and back; what we last set, as short hashes.
+
+Chat clients can read marks, so nothing in one may give a secret away: a value that is sensitive or holds a
+phone number is recorded as ``?`` (we set it) instead of a hash, because a phone number has too few guesses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model import Joined, Mark, Owner, Ref, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model import Path, Value
+
+KEY = "reconciler"
+"""The reserved key of `attributes`."""
+
+VERSION = 1
+LIMIT_BYTES = 1024
+SET_UNSEEN = "?"
+_PHONE = re.compile(r"\+\d{6,}")
+
+
+def canonical(value: Any) -> str:
+    """Return JSON text that is equal exactly where the values are."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(value: Value) -> str:
+    """Return what the field map holds of a value that we set."""
+    if isinstance(value, Secret | Ref | Joined) or _PHONE.search(canonical(value)):
+        return SET_UNSEEN
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:6]
+
+
+def dotted(path: Path) -> str:
+    """Write a path as one text; a dot inside a name is doubled so that the text stays unambiguous."""
+    return ".".join(name.replace(".", "..") for name in path)
+
+
+def encode(mark: Mark) -> dict[str, Any]:
+    """Return the JSON of a mark, empty parts left out."""
+    owner = {"o": mark.owner.stack, "e": mark.owner.environment}
+    rest = {"f": dict(mark.fields), "w": dict(mark.children), "c": int(mark.closing)}
+    return {"v": VERSION, "k": mark.key} | {key: value for key, value in (owner | rest).items() if value}
+
+
+def decode(data: Any) -> Mark | None:
+    """Read a mark from live attributes; garbage is no mark. A newer version's mark names an unknown owner."""
+    if not isinstance(data, dict) or not isinstance(data.get("v"), int):
+        return None
+    if data["v"] > VERSION:
+        return Mark(Owner(""), "", newer=True)
+    stack, key = data.get("o"), data.get("k")
+    if not (isinstance(stack, str) and isinstance(key, str) and stack and key):
+        return None
+    owner = Owner(stack, _text(data.get("e")))
+    return Mark(owner, key, _texts(data.get("f")), _texts(data.get("w")), data.get("c") == 1)
+
+
+def size_bytes(mark: Mark) -> int:
+    """Return how much of `attributes` a mark takes."""
+    return len(canonical({KEY: encode(mark)}).encode())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> Mapping[str, str]:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {key: text for key, text in pairs if isinstance(text, str)}

@@ -1,0 +1,263 @@
+"""The live account → rows in our words, read through the gateway and paired with what is desired.
+
+Lists are asked for the open states only, at once; what is wanted and missing is asked for by name; children
+are read where a spec or a mark mentions them. Reading never writes: the gateway would refuse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reconciler import diagnostics
+from reconciler.diagnostics import ApiError, ReconcilerError
+from reconciler.kinds.base import Kind, MarkHome, Way, live_mark
+from reconciler.model import Address, Graph, Live, Lookup, Resource, reveal
+from reconciler.pairing import Found, Observed, pair
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable, Mapping
+
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.gateway import Gateway
+    from reconciler.model import Fields, Path, Target, Value
+    from reconciler.step import Row
+
+T = TypeVar("T")
+HOST = "conversations"
+
+
+async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await all calls at once; the first failure cancels the rest and is raised bare."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except BaseExceptionGroup as failures:
+        first: BaseException = failures
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+    return [task.result() for task in tasks]
+
+
+async def resolve_service(gateway: Gateway, service: str) -> str:
+    """Return the IS… sid of a Conversations service: ``default``, a sid, or the name of one.
+
+    Raises ReconcilerError when no service, or more than one, has that name.
+    """
+    if service == "default":
+        settings = await gateway.get(HOST, ("v1", "Configuration"))
+        return str(settings["default_chat_service_sid"])
+    if service.startswith("IS") and len(service) == 34:
+        return service
+    rows = await gateway.list(HOST, ("v1", "Services"), "services", 100)
+    sids = [str(row["sid"]) for row in rows if row.get("friendly_name") == service]
+    if len(sids) != 1:
+        known = ", ".join(sorted({str(row.get("friendly_name")) for row in rows})) or "none"
+        what = (
+            "no Conversations service is called"
+            if not sids
+            else f"{len(sids)} Conversations services are called"
+        )
+        raise ReconcilerError(
+            f"{what} {service!r}", f"Services of this account: {known}. A sid (IS…) works too."
+        )
+    return sids[0]
+
+
+async def observe(
+    gateway: Gateway, desired: Graph, kinds: tuple[Kind, ...], target: Target, *, include_closed: bool = False
+) -> tuple[Graph, Observed]:
+    """Return (desired, observed): what is desired with names looked up and successors named, and what is there.
+
+    With `include_closed` resources that ended their life are listed too.
+    """
+    desired, problems = await _look_up(gateway, desired, target)
+    refused = frozenset(problem.address for problem in problems if problem.address)
+    found: dict[str, tuple[Found, ...]] = {}
+    for kind in kinds:
+        if kind.parent is None:
+            wanted = [r for a, r in desired.resources.items() if a.kind == kind.name and a.parent is None]
+            desired, found[kind.name] = await _Reader(gateway, kinds, target, desired).roots(
+                kind, wanted, include_closed=include_closed
+            )
+    observed = pair(desired, found, kinds, target.owner)
+    return desired, replace(
+        observed, refused=observed.refused | refused, diagnostics=(*problems, *observed.diagnostics)
+    )
+
+
+class _Reader:
+    """Reads one kind's rows and what stands in them."""
+
+    def __init__(self, gateway: Gateway, kinds: tuple[Kind, ...], target: Target, desired: Graph) -> None:
+        self.gateway = gateway
+        self.kinds = kinds
+        self.target = target
+        self.desired = desired
+
+    async def roots(
+        self, kind: Kind, wanted: list[Resource], *, include_closed: bool
+    ) -> tuple[Graph, tuple[Found, ...]]:
+        path = self._path(kind)
+        rows = await self._listed(kind, path, include_closed=include_closed)
+        missing = await together(
+            self._by_name(kind, path, resource) for resource in wanted if not _listed(kind, resource, rows)
+        )
+        desired = self.desired
+        for resource, row in missing:
+            desired = Graph({**desired.resources, resource.address: resource})
+            rows += [row] if row is not None else []
+        self.desired = desired
+        unique = {str(row.get("sid", "")): row for row in rows}
+        names = {kind.natural_key(r.fields): r for a, r in desired.resources.items() if a.kind == kind.name}
+        return desired, tuple(
+            await together(self._with_children(kind, path, row, names) for row in unique.values())
+        )
+
+    def _path(self, kind: Kind) -> tuple[str, ...]:
+        return tuple(self.target.service_sid if part == "{service}" else part for part in kind.collection)
+
+    async def _listed(self, kind: Kind, path: tuple[str, ...], *, include_closed: bool) -> list[Row]:
+        if kind.singleton:
+            return [await self.gateway.get(kind.host, path)]
+        if Way.LIST not in kind.ways:
+            return []
+        states = (*kind.open_states, "closed") if include_closed and kind.open_states else kind.open_states
+        queries: list[dict[str, str]] = [{"State": state} for state in states] or [{}]
+        pages = await together(
+            self.gateway.list(kind.host, path, kind.list_key, kind.page_size, query) for query in queries
+        )
+        return [row for page in pages for row in page]
+
+    async def _by_name(
+        self, kind: Kind, path: tuple[str, ...], resource: Resource
+    ) -> tuple[Resource, Row | None]:
+        """Ask for one wanted resource by its name; pass over closed ones that a successor is to follow."""
+        name = kind.natural_key(resource.fields)
+        if kind.singleton or Way.GET not in kind.ways or not isinstance(name, str):
+            return resource, None
+        row = await self.gateway.find(kind.host, (*path, name))
+        successor = 2
+        while row is not None and _wants_successor(kind, resource, row):
+            resource = _renamed(resource, f"{name}~{successor}")
+            row = await self.gateway.find(kind.host, (*path, f"{name}~{successor}"))
+            successor += 1
+        return resource, row
+
+    async def _with_children(
+        self, kind: Kind, path: tuple[str, ...], row: Row, names: Mapping[object, Resource]
+    ) -> Found:
+        found = found_row(kind, row)
+        wanted = names.get(kind.natural_key(found.fields))
+        mark = found.live.mark
+        if wanted is None and (mark is None or mark.owner != self.target.owner):
+            return found
+        inside = (*path, found.live.sid)
+        children = [
+            child
+            for child in self.kinds
+            if child.parent is kind and self._mentions(child, wanted.address if wanted else None, found)
+        ]
+        lists = await together(self._inside(child, inside, found) for child in children)
+        return replace(
+            found, children={child.name: rows for child, rows in zip(children, lists, strict=True)}
+        )
+
+    def _mentions(self, child: Kind, parent: Address | None, found: Found) -> bool:
+        """Whether a spec or a mark speaks of children of this kind; those that carry marks are always read."""
+        if child.mark is not MarkHome.PARENT:
+            return True
+        recorded = found.live.mark.children if found.live.mark else {}
+        key = found.live.mark.key if found.live.mark else ""
+        parents = {parent, Address.of(child.parent.name, key) if child.parent and key else None}
+        return (
+            bool(recorded)
+            or any(a.kind == child.name and a.parent in parents for a in self.desired.resources)
+            or self._exclusive(child, parent)
+        )
+
+    def _exclusive(self, child: Kind, parent: Address | None) -> bool:
+        resource = self.desired.resources.get(parent) if parent else None
+        wanted = resource.policy.get("exclusive") if resource else None
+        return isinstance(wanted, list) and child.plural in wanted
+
+    async def _inside(self, child: Kind, parent: tuple[str, ...], above: Found) -> tuple[Found, ...]:
+        if above.live.state == "closed":
+            return ()
+        path = (*parent, *child.collection)
+        rows = await self.gateway.list(child.host, path, child.list_key, child.page_size)
+        return tuple(found_row(child, row) for row in rows)
+
+
+def found_row(kind: Kind, row: Row) -> Found:
+    """Return a live row in our words."""
+    computed = {name: str(row[name]) for name in kind.captures if row.get(name)}
+    mark = live_mark(row) if kind.mark is MarkHome.ATTRIBUTES else None
+    state = str(row.get("state") or "") if kind.open_states else ""
+    return Found(kind.from_live(row), Live(str(row.get("sid") or ""), computed, mark, state))
+
+
+def _listed(kind: Kind, resource: Resource, rows: list[Row]) -> bool:
+    name = kind.natural_key(resource.fields)
+    return any(kind.natural_key(kind.from_live(row)) == name for row in rows)
+
+
+def _wants_successor(kind: Kind, resource: Resource, row: Row) -> bool:
+    return resource.policy.get("on_closed") == "recreate" and str(row.get("state")) not in kind.open_states
+
+
+def _renamed(resource: Resource, name: str) -> Resource:
+    return replace(resource, fields={**resource.fields, ("unique_name",): name})
+
+
+# --- names that only the account knows ---------------------------------------------------------------------
+
+
+async def _look_up(gateway: Gateway, desired: Graph, target: Target) -> tuple[Graph, list[Diagnostic]]:
+    """Put the sid in the place of every Lookup; what the account does not have is a diagnostic."""
+    collections = {value.collection for _, value in _lookups(desired)}
+    known: dict[str, list[Row]] = {}
+    for name in sorted(collections):
+        path = ("v1", "Services", target.service_sid, name)
+        known[name] = await gateway.list(HOST, path, name.lower(), 50)
+    problems: list[Diagnostic] = []
+    resources = {
+        address: _looked_up(resource, known, problems) if known else resource
+        for address, resource in desired.resources.items()
+    }
+    return Graph(resources), problems
+
+
+def _lookups(desired: Graph) -> Iterable[tuple[Resource, Lookup]]:
+    for resource in desired.resources.values():
+        for value in resource.fields.values():
+            if isinstance(reveal(value), Lookup):
+                yield resource, value  # type: ignore[misc]
+
+
+def _looked_up(resource: Resource, known: Mapping[str, list[Row]], problems: list[Diagnostic]) -> Resource:
+    fields: dict[Path, Value] = {}
+    for path, value in resource.fields.items():
+        if not isinstance(value, Lookup):
+            fields[path] = value
+            continue
+        rows = [row for row in known[value.collection] if row.get("friendly_name") == value.name]
+        if len(rows) == 1:
+            fields[path] = str(rows[0]["sid"])
+            continue
+        names = ", ".join(sorted(str(row.get("friendly_name")) for row in known[value.collection])) or "none"
+        problems.append(
+            diagnostics.error(
+                f"the service has {len(rows) or 'no'} {value.collection.lower()} called {value.name!r}",
+                f"It has: {names}. A sid works too.",
+                address=resource.address,
+                place=resource.places.get(path, resource.place),
+            )
+        )
+    found: Fields = fields
+    return replace(resource, fields=found)
+
+
+__all__ = ["ApiError", "found_row", "observe", "resolve_service", "together"]

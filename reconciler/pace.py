@@ -1,0 +1,92 @@
+"""How fast calls may go: a concurrency that yields to 429, and a rate for each thing that is written to.
+
+Time comes from a `Clock`, so tests run on a virtual one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+
+class Clock(Protocol):
+    """Monotonic seconds, and a way to wait."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed moment."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait `seconds`."""
+        ...
+
+
+class WallClock:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic seconds."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for real."""
+        await asyncio.sleep(seconds)
+
+
+class Concurrency:
+    """At most `most` calls at once; halved by `slow_down`, one more again after every quiet second."""
+
+    def __init__(self, most: int, clock: Clock) -> None:
+        self.most = most
+        self.limit = most
+        self._clock = clock
+        self._running = 0
+        self._changed_s = clock.monotonic()
+        self._free = asyncio.Condition()
+
+    async def __aenter__(self) -> None:
+        async with self._free:
+            await self._free.wait_for(self._has_room)
+            self._running += 1
+
+    async def __aexit__(self, *exc: object) -> None:
+        async with self._free:
+            self._running -= 1
+            self._free.notify_all()
+
+    def slow_down(self) -> None:
+        """Halve the limit: Twilio said 429."""
+        self.limit = max(1, self.limit // 2)
+        self._changed_s = self._clock.monotonic()
+
+    def _has_room(self) -> bool:
+        quiet_s = int(self._clock.monotonic() - self._changed_s)
+        if quiet_s and self.limit < self.most:
+            self.limit = min(self.most, self.limit + quiet_s)
+            self._changed_s += quiet_s
+        return self._running < self.limit
+
+
+class Rate:
+    """`per_second` writes to each key on average, as many at once; 0 means no limit."""
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self.per_second = per_second
+        self._clock = clock
+        self._spent: dict[Hashable, float] = {}
+        """Key → the moment at which its allowance is whole again."""
+
+    async def wait(self, key: Hashable) -> None:
+        """Return when one more write to `key` is within the rate."""
+        if not self.per_second:
+            return
+        now = self._clock.monotonic()
+        whole_s = max(now, self._spent.get(key, now)) + 1 / self.per_second
+        self._spent[key] = whole_s
+        ahead_s = whole_s - now - 1.0
+        if ahead_s > 0:
+            await self._clock.sleep(ahead_s)

@@ -1,0 +1,244 @@
+"""Live rows × desired resources → the observed graph: which live row is which address.
+
+The natural key decides first; a mark's key pairs what is left (a rename). What is neither is a stranger.
+Two live rows with one key are a diagnostic, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reconciler import diagnostics
+from reconciler.kinds.base import Kind, MarkHome
+from reconciler.model import Address, Fields, Graph, Live, Mark, Owner, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from reconciler.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A live row in our words, with the rows that stand in it by kind (kinds that were not read are missing)."""
+
+    fields: Fields
+    live: Live
+    children: Mapping[str, tuple[Found, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The observed graph, the addresses that must not be touched, and why."""
+
+    graph: Graph
+    refused: frozenset[Address] = frozenset()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(slots=True)
+class _Pairing:
+    owner: Owner
+    kinds: tuple[Kind, ...]
+    resources: dict[Address, Resource] = field(default_factory=dict)
+    strangers: list[Resource] = field(default_factory=list)
+    refused: set[Address] = field(default_factory=set)
+    problems: list[Diagnostic] = field(default_factory=list)
+
+    def refuse(self, address: Address, summary: str, detail: str, wanted: Resource | None) -> None:
+        self.refused.add(address)
+        place = wanted.place if wanted else None
+        self.problems.append(diagnostics.error(summary, detail, address=address, place=place))
+
+
+def pair(
+    desired: Graph, found: Mapping[str, Sequence[Found]], kinds: tuple[Kind, ...], owner: Owner
+) -> Observed:
+    """Return the observed graph of live root rows (`found`, by kind) beside what is desired."""
+    pairing = _Pairing(owner, kinds)
+    siblings = _by_parent(desired)
+    for kind in kinds:
+        if kind.parent is None:
+            _pair_level(pairing, kind, None, siblings, tuple(found.get(kind.name, ())))
+    graph = Graph(pairing.resources, tuple(pairing.strangers))
+    return Observed(graph, frozenset(pairing.refused), tuple(pairing.problems))
+
+
+def _by_parent(desired: Graph) -> Mapping[tuple[Address | None, str], dict[str, Resource]]:
+    siblings: dict[tuple[Address | None, str], dict[str, Resource]] = defaultdict(dict)
+    for address, resource in desired.resources.items():
+        siblings[address.parent, address.kind][address.key] = resource
+    return siblings
+
+
+def _pair_level(
+    pairing: _Pairing,
+    kind: Kind,
+    parent: Resource | None,
+    siblings: Mapping[tuple[Address | None, str], dict[str, Resource]],
+    rows: tuple[Found, ...],
+) -> None:
+    above = parent.address if parent else None
+    wanted = siblings.get((above, kind.name), {})
+    parent_mark = parent.live.mark if parent and parent.live else None
+    if kind.mark is MarkHome.PARENT:
+        taken = _pair_recorded(pairing, kind, above, wanted, rows, parent_mark)
+    else:
+        taken = _pair_marked(pairing, kind, above, wanted, rows)
+    for key, row in taken.items():
+        resource = _accept(pairing, kind, above, key, row, wanted.get(key))
+        for child in pairing.kinds:
+            if child.parent is kind and child.name in row.children:
+                _pair_level(pairing, child, resource, siblings, row.children[child.name])
+    claimed = {row.live.sid for row in taken.values()}
+    pairing.strangers += [
+        Resource(Address.of(kind.name, row.live.sid, above), row.fields, live=row.live)
+        for row in rows
+        if row.live.sid not in claimed and parent is not None
+    ]
+
+
+def _accept(
+    pairing: _Pairing, kind: Kind, above: Address | None, key: str, row: Found, wanted: Resource | None
+) -> Resource:
+    live = row.live if _is_ours(pairing.owner, kind, row) else replace(row.live, mark=None)
+    resource = Resource(
+        Address.of(kind.name, key, above), row.fields, place=wanted.place if wanted else None, live=live
+    )
+    pairing.resources[resource.address] = resource
+    return resource
+
+
+def _is_ours(owner: Owner, kind: Kind, row: Found) -> bool:
+    mark = row.live.mark
+    return mark is not None and mark.owner == owner and kind.fits(mark, row.fields, row.live.sid)
+
+
+# --- kinds that carry a mark, or none ----------------------------------------------------------------------
+
+
+def _pair_marked(
+    pairing: _Pairing,
+    kind: Kind,
+    above: Address | None,
+    wanted: Mapping[str, Resource],
+    rows: tuple[Found, ...],
+) -> dict[str, Found]:
+    """Return key → row: by natural key what is wanted, then by mark what is left of ours."""
+    by_key: dict[Hashable, list[Found]] = defaultdict(list)
+    for row in rows:
+        by_key[kind.natural_key(row.fields)].append(row)
+    taken: dict[str, Found] = {}
+    for key, resource in wanted.items():
+        same = by_key.get(kind.natural_key(resource.fields), []) if not kind.singleton else list(rows)
+        found = _one(pairing, resource, same)
+        if found is not None and _may_take(pairing, kind, resource, found):
+            taken[key] = found
+    _pair_leftovers(pairing, kind, above, wanted, rows, taken)
+    return taken
+
+
+def _one(pairing: _Pairing, resource: Resource, same: list[Found]) -> Found | None:
+    if len(same) > 1:
+        sids = ", ".join(sorted(row.live.sid for row in same))
+        pairing.refuse(
+            resource.address,
+            f"two live resources answer to this one: {sids}",
+            "Remove or rename one of them; which one is meant cannot be guessed.",
+            resource,
+        )
+        return None
+    return same[0] if same else None
+
+
+def _may_take(pairing: _Pairing, kind: Kind, resource: Resource, row: Found) -> bool:
+    """Whether a live row under our natural key is ours to manage; if not, its address is refused."""
+    mark, sid = row.live.mark, row.live.sid
+    if mark is None or _is_ours(pairing.owner, kind, row):
+        if mark is not None or kind.takes_over or _has_marked_child(pairing.owner, row):
+            return True
+        summary = f"{sid} has this name already and carries no mark of this stack"
+        detail = "Delete or rename it, or give this one another unique_name."
+    elif mark.newer:
+        summary, detail = f"{sid} was marked by a newer version of reconciler", "Upgrade to manage it."
+    elif mark.owner == pairing.owner:
+        summary = f"{sid} carries a copy of the mark of {kind.name}/{mark.key}"
+        detail = "Take the key `reconciler` out of its attributes, or give this one another name."
+    else:
+        summary = f"{sid} belongs to stack {mark.owner}"
+        detail = "One resource has one owner: remove it there, or give this one another name."
+    pairing.refuse(resource.address, summary, detail, resource)
+    return False
+
+
+def _has_marked_child(owner: Owner, row: Found) -> bool:
+    """The second witness: something inside that only we can have marked."""
+    inside: Iterable[Found] = (child for children in row.children.values() for child in children)
+    return any(child.live.mark is not None and child.live.mark.owner == owner for child in inside)
+
+
+def _pair_leftovers(
+    pairing: _Pairing,
+    kind: Kind,
+    above: Address | None,
+    wanted: Mapping[str, Resource],
+    rows: tuple[Found, ...],
+    taken: dict[str, Found],
+) -> None:
+    """Give every row of ours that no natural key took its mark's key, or that key and its sid's tail."""
+    if kind.mark is not MarkHome.ATTRIBUTES:
+        return
+    claimed = {row.live.sid for row in taken.values()}
+    left = [row for row in rows if row.live.sid not in claimed and _is_ours(pairing.owner, kind, row)]
+    for row in sorted(left, key=lambda row: row.live.sid):
+        mark = row.live.mark
+        assert mark is not None  # noqa: S101 - _is_ours
+        refused = Address.of(kind.name, mark.key, above) in pairing.refused
+        plain = not mark.closing and mark.key not in taken and not refused
+        taken[mark.key if plain else _superseded(mark.key, row)] = row
+
+
+def _superseded(key: str, row: Found) -> str:
+    """Name a row that something newer has taken the key of: an unfinished replacement or closing."""
+    return f"{key}~{row.live.sid[-6:]}"
+
+
+# --- kinds whose names stand in the parent's mark ----------------------------------------------------------
+
+
+def _pair_recorded(
+    pairing: _Pairing,
+    kind: Kind,
+    above: Address | None,
+    wanted: Mapping[str, Resource],
+    rows: tuple[Found, ...],
+    parent_mark: Mark | None,
+) -> dict[str, Found]:
+    """Return key → row: by the sid in the parent's mark, else the one unrecorded row that is equal."""
+    by_sid = {row.live.sid: row for row in rows}
+    recorded = parent_mark.children if parent_mark else {}
+    taken = {key: by_sid[sid] for key, sid in recorded.items() if sid in by_sid}
+    free = [row for row in rows if row.live.sid not in recorded.values()]
+    for key, resource in wanted.items():
+        mine = taken.get(key)
+        if mine is not None and not _must_replace(kind, resource, mine):
+            continue
+        same = [row for row in free if kind.natural_key(row.fields) == kind.natural_key(resource.fields)]
+        equal = _one(pairing, resource, same)
+        if equal is None:
+            continue
+        free.remove(equal)
+        if mine is not None:
+            taken[_superseded(key, mine)] = mine
+        taken[key] = equal
+    return taken
+
+
+def _must_replace(kind: Kind, resource: Resource, row: Found) -> bool:
+    return any(
+        kind.comparable(path, row.fields.get(path)) != kind.comparable(path, value)
+        for path, value in resource.fields.items()
+        if path[0] in kind.create_only
+    )

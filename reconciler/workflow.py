@@ -1,0 +1,146 @@
+"""The compositions: specs to a plan, a plan to events. No printing, no exit codes.
+
+Who calls gives the gateway and the clock, so that a command, a test and a server can all use this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from reconciler import diagnostics
+from reconciler.desired import read_desired
+from reconciler.diagnostics import Refused
+from reconciler.diff import Removal, diff, operations
+from reconciler.documents import read_stack
+from reconciler.kinds import KINDS
+from reconciler.model import Graph, Operation, Plan, Resource, Target
+from reconciler.observed import observe, resolve_service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.gateway import Gateway
+    from reconciler.kinds.base import Kind
+    from reconciler.stack import Stack
+    from reconciler.variables import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Specs:
+    """A stack that was read: what it says, what deserves a look, and the lines to quote."""
+
+    stack: Stack
+    warnings: tuple[Diagnostic, ...]
+    sources: Mapping[str, tuple[str, ...]]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and the live resources of ours that have ended their life and stay as they are."""
+
+    plan: Plan
+    closed: tuple[Resource, ...] = ()
+
+
+def read_specs(path: Path, inputs: Inputs, kinds: tuple[Kind, ...] = KINDS) -> Specs:
+    """Read the stack at `path`, offline. Raises SpecError with every problem."""
+    document = read_stack(path)
+    stack, warnings = read_desired(document, kinds, inputs)
+    return Specs(stack, warnings, document.sources, document.folder)
+
+
+async def make_plan(
+    stack: Stack,
+    gateway: Gateway,
+    *,
+    only: Sequence[str] = (),
+    kinds: tuple[Kind, ...] = KINDS,
+) -> Planned:
+    """Compare a stack with the account behind `gateway` and return the plan. Only reads."""
+    target = await _target(stack, gateway)
+    desired, observed = await observe(gateway, stack.desired, kinds, target)
+    plan = diff(desired, observed, kinds, target, Removal(stack.on_remove))
+    return Planned(restricted(plan, only), _closed(observed.graph, kinds))
+
+
+async def make_destroy_plan(
+    stack: Stack,
+    gateway: Gateway,
+    *,
+    delete: bool,
+    only: Sequence[str] = (),
+    kinds: tuple[Kind, ...] = KINDS,
+) -> Planned:
+    """Return the plan that leaves nothing of the stack open, or with `delete` nothing at all. Only reads."""
+    target = await _target(stack, gateway)
+    _, observed = await observe(gateway, Graph(), kinds, target, include_closed=True)
+    plan = diff(Graph(), observed, kinds, target, Removal.DELETE if delete else Removal.CLOSE)
+    return Planned(restricted(plan, only), () if delete else _closed(observed.graph, kinds))
+
+
+async def _target(stack: Stack, gateway: Gateway) -> Target:
+    if stack.account and stack.account != gateway.account_sid:
+        raise Refused(
+            f"environment {stack.owner.environment!r} is for account {stack.account}",
+            f"The credentials open {gateway.account_sid}. Use the right ones, or change `account:`.",
+        )
+    sid = await resolve_service(gateway, stack.service)
+    return Target(stack.owner, sid, stack.service, gateway.account_sid)
+
+
+def _closed(observed: Graph, kinds: tuple[Kind, ...]) -> tuple[Resource, ...]:
+    states = {kind.name: kind.open_states for kind in kinds}
+    return tuple(
+        resource
+        for resource in observed.resources.values()
+        if resource.live and states[resource.address.kind] and resource.live.state not in states[resource.address.kind]
+    )
+
+
+def restricted(plan: Plan, only: Sequence[str]) -> Plan:
+    """Return the part of `plan` whose addresses match one of the globs, with all that it needs.
+
+    `conversation/order-*` takes what stands in those conversations with it.
+    """
+    if not only:
+        return plan
+    chosen = {
+        operation
+        for change in plan.changes
+        if any(_matches(str(change.address), glob) for glob in only)
+        for operation in operations(change)
+    }
+    wanted = _with_needs(plan, chosen)
+    addresses = {operation.address for operation in wanted}
+    kept = tuple(change for change in plan.changes if change.address in addresses)
+    left = len(plan.visible) - len(replace(plan, changes=kept).visible)
+    problems = tuple(p for p in plan.diagnostics if p.address is None or any(_matches(str(p.address), g) for g in only))
+    if left:
+        problems += (diagnostics.warning(f"{left} more changes are outside of --only"),)
+    return replace(plan, changes=kept, diagnostics=problems)
+
+
+def _matches(address: str, glob: str) -> bool:
+    return fnmatchcase(address, glob) or fnmatchcase(address, f"{glob}/*")
+
+
+def _with_needs(plan: Plan, chosen: set[Operation]) -> set[Operation]:
+    """Add whatever the chosen operations wait for, so that none of them finds its ground missing."""
+    needs: dict[Operation, list[Operation]] = {}
+    for edge in plan.edges:
+        needs.setdefault(edge.after, []).append(edge.before)
+    seals = {op for change in plan.changes for op in operations(change) if change.records is not None}
+    wanted, waiting = set(chosen), list(chosen)
+    while waiting:
+        operation = waiting.pop()
+        parent = operation.address.parent
+        sealing = {seal for seal in seals if seal.address == parent and seal.half == "seal"}
+        fresh = ({before for before in needs.get(operation, ()) if operation.half != "seal"} | sealing) - wanted
+        wanted |= fresh
+        waiting += fresh
+    return wanted
