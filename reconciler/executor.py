@@ -8,6 +8,7 @@ runs Steps and knows no kind.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
     from reconciler.step import Body, Row, Segment, Step, Until
 
 
+TRANSIENT = frozenset({50391, 50349, 50449, 50419, 50213, 50514, 50002, 50334})
+"""Twilio refused because something else was under way on the same thing; the call did nothing."""
+RELEASING = frozenset({50416, 50425, 50437, 50438, 50353})
+"""Twilio refused because something is held; worth waiting for only where we have just freed it."""
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
 class StepFailedError(Exception):
     """A step did not bring about what it was for; the text says why."""
 
@@ -58,6 +66,8 @@ class _Run:
     clock: Clock
     known: Known
     events: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
+    freed: set[str] = field(default_factory=set)
+    """Sids of conversations in which this run freed a pair, a name or an identity."""
     families: dict[Address, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     finished: dict[Operation, asyncio.Future[bool]] = field(default_factory=dict)
 
@@ -142,12 +152,22 @@ async def _run_steps(run: _Run, operation: Operation, change: Change) -> str:
     ready = _ready(run, operation, change)
     for step in steps_of(kind, operation.half, ready, run.plan.target):
         await _run_step(run, operation.address, step)
+    run.freed.update(_freed(run, operation, change))
     if operation.half is Half.DROP:
         gone = change.live.sid if change.live else ""
         for key in [key for key, value in run.known.items() if key[1] == "sid" and value == gone]:
             del run.known[key]
         return gone
     return run.known.get((operation.address, "sid"), "")
+
+
+def _freed(run: _Run, operation: Operation, change: Change) -> set[str]:
+    """Return the sid of the family in which an operation let something go: by removal, or by a new name."""
+    renamed = any(edit.path == ("unique_name",) for edit in change.edits)
+    if operation.half is not Half.DROP and not renamed:
+        return set()
+    sid = run.known.get((operation.address.root, "sid"), change.live.sid if change.live else "")
+    return {sid} - {""}
 
 
 def _ready(run: _Run, operation: Operation, change: Change) -> Change:
@@ -190,17 +210,38 @@ def _of_ref(ref: Ref, known: Mapping[tuple[Address, str], str]) -> str:
 
 
 async def _run_step(run: _Run, address: Address, step: Step) -> None:
-    path = _path(step.path, run.known)
-    body = _body(step.body, run.known)
-    if step.merge is not None:
-        body = step.merge(await run.gateway.get(step.host, path))
-    family = run.plan.target.service_sid if address.parent is None else str(address.root)
-    row = await run.gateway.write(step.method, step.host, path, body, family)
+    row = await _sent(run, address, step)
     for name, key in step.capture.items():
         if row.get(key) is not None:
             run.known[address, name] = str(row[key])
     if step.until is not None:
         await _poll(run, step, step.until)
+
+
+async def _sent(run: _Run, address: Address, step: Step) -> Row:
+    """Send a step's call, again after a while where the refusal will pass, and return the answer."""
+    path = _path(step.path, run.known)
+    family = run.plan.target.service_sid if address.parent is None else str(address.root)
+    pauses = iter(_PAUSES_S)
+    while True:
+        body = _body(step.body, run.known)
+        if step.merge is not None:
+            body = step.merge(await run.gateway.get(step.host, path))
+        try:
+            return await run.gateway.write(step.method, step.host, path, body, family)
+        except ApiError as refusal:
+            pause_s = next(pauses, None)
+            if pause_s is None or not _will_pass(run, refusal):
+                raise
+        await run.clock.sleep(pause_s)
+
+
+def _will_pass(run: _Run, refusal: ApiError) -> bool:
+    """Whether a refused call may succeed by itself soon."""
+    if refusal.code in TRANSIENT:
+        return True
+    named = re.findall(r"CH[0-9a-f]{32}", str(refusal))  # the path's first, the holder's last
+    return refusal.code in RELEASING and (named[-1] in run.freed if named else bool(run.freed))
 
 
 def _path(path: tuple[Segment, ...], known: Known) -> tuple[str, ...]:

@@ -127,6 +127,8 @@ def _expression(inside: str, place: Place, *, hide: bool) -> Expression | Diagno
     if known is None:
         near = "" if hide else nearest(names[0], _HEADS)
         detail = f"Did you mean ${{{'.'.join((near, *names[1:]))}}}?" if near else f"{_FORMS} {_LITERAL}"
+        if len(names) == 2 and not near and not hide:
+            detail = f"For a field of a resource write, as an example, ${{{inside}.sid}}. {_LITERAL}"
         return error(f"{shown} names nothing", detail, place=place)
     if len(names) != known or any("[" in name for name in names):
         form = {"var": "${var.name}", "env": "${env}", "each": "${each.column}"}[names[0]]
@@ -201,9 +203,16 @@ def _scalar(scalar: Scalar, scope: Scope, problems: list[Diagnostic]) -> Node:
     if found or any(isinstance(part, Failed) for part in parts):
         return Failed(scalar.place)
     if len(parts) == 1 and not isinstance(parts[0], str | Diagnostic):
-        whole = replace(parts[0], place=scalar.place)
+        whole = _moved(parts[0], scalar)
         return as_sensitive(whole) if scalar.sensitive else whole
     return _text(scalar, [part for part in parts if not isinstance(part, Diagnostic)], problems)
+
+
+def _moved(whole: Node, scalar: Scalar) -> Node:
+    """Return `whole`, the value of an expression, as standing where `scalar` does."""
+    if isinstance(whole, Scalar):
+        return replace(whole, place=scalar.place, trailing=scalar.trailing, inset=None)
+    return replace(whole, place=scalar.place)
 
 
 def _text(scalar: Scalar, parts: list[str | Node], problems: list[Diagnostic]) -> Node:

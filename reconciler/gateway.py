@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from reconciler.step import Body, Row
     from reconciler.transport import Transport
 
+NOT_FOUND = 20404
 TIMEOUT_S = 15.0
 ATTEMPTS = 6
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
@@ -105,7 +106,7 @@ class Gateway:
         try:
             return await self.get(host, path)
         except ApiError as refusal:
-            if refusal.status == 404:
+            if refusal.code == NOT_FOUND or refusal.status == 404:
                 return None
             raise
 
@@ -173,7 +174,7 @@ class Gateway:
     def _answered(self, method: str, url: str, answer: Response) -> Row | _Again:
         status = answer.status_code
         if status < 300 or (status == 404 and method == "DELETE"):
-            return _row(answer.text) if status < 300 else {}
+            return _row(method, answer.text) if status < 300 else {}
         refusal = translate(method, url, answer)
         if status == 429:
             self._concurrency.slow_down()
@@ -279,7 +280,7 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "")
 
 
-def _row(text: str) -> Row:
+def _row(method: str, text: str) -> Row:
     try:
         row = json.loads(text) if text.strip() else {}
     except ValueError:

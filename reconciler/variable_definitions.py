@@ -5,6 +5,7 @@ Values of sensitive variables stand in no message.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+_WORD = re.compile(r"[\w+.:-]+")
 _KEYS = ("type", "default", "description", "sensitive", "allowed")
 
 
@@ -212,6 +214,7 @@ def _shown(node: Node) -> str:
     if is_null(node):
         return "nothing"
     if isinstance(node, Scalar | Typed):
-        text = node.text if isinstance(node, Scalar) else str(node.value)
-        return text if 0 < len(text) <= 60 else f'"{text[:60]}…"' if text else '""'
+        text = node.text if isinstance(node, Scalar) else json.dumps(node.value)
+        shown = text if len(text) <= 60 else f"{text[:60]}…"
+        return shown if _WORD.fullmatch(shown) else f'"{shown}"'
     return "a list" if isinstance(node, Sequence) else "a map"

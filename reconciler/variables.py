@@ -228,12 +228,13 @@ def _from_text(definition: Definition, text: str) -> Node:
 def concealed(sources: abc.Mapping[str, tuple[str, ...]], root: Mapping) -> abc.Mapping[str, tuple[str, ...]]:
     """Return `sources` with the values that `root` gives to sensitive variables cut away, for quoting."""
     lines = {name: list(texts) for name, texts in sources.items()}
-    for node in _sensitive_values(root):
-        for leaf in leaves(node):
-            texts = lines.get(leaf.place.file, [])
-            at = leaf.place.line - 1
-            if at < len(texts):
-                texts[at] = texts[at][: leaf.place.column - 1] + "(sensitive)"
+    columns: dict[tuple[str, int], int] = {}
+    for place in (leaf.place for node in _sensitive_values(root) for leaf in leaves(node)):
+        line = place.file, place.line
+        columns[line] = min(place.column, columns.get(line, place.column))
+    for (name, line_number), column in columns.items():
+        if line_number <= len(lines.get(name, ())):
+            lines[name][line_number - 1] = lines[name][line_number - 1][: column - 1] + "(sensitive)"
     return {name: tuple(texts) for name, texts in lines.items()}
 
 

@@ -140,6 +140,9 @@ def _quote(now: Situation) -> Diagnostic | None:
         return error(f"the quote {quote} opened here is never closed", detail, place=now.place(now.opened))
     at = now.text.rfind("\\", now.opened, now.at + 1)
     escape = now.text[at : at + 2]
+    if re.match(r"\\u[dD][89a-fA-F]", now.text[at : at + 4]):
+        detail = "YAML has no escapes for halves of a character: write the character itself."
+        return error(f"{now.text[at : at + 6]} is half a character", detail, place=now.place(at))
     detail = "Write \\\\ for a backslash, or put the text in single quotes, where a backslash is itself."
     return error(f"{escape} means nothing between double quotes", detail, place=now.place(at))
 

@@ -386,11 +386,19 @@ CASES = [
         ("stack: {name: demo}\r\nsenders:\r\n  wa: a\r\n  wa: b\r\n"),
         ("4:3: wa is defined twice\nKeep one of the two, or give one another key.\nfirst defined at 3:3"),
     ),
+    case(
+        "half a character",
+        'title: "\\ud83d\\ude00"\n',
+        (
+            "1:9: \\ud83d is half a character\n"
+            "YAML has no escapes for halves of a character: write the character itself."
+        ),
+    ),
 ]
 
 
 def told(problem: Diagnostic) -> str:
-    """A problem as a person reads it, without the file's name."""
+    """Return a problem as a person reads it, without the name of the file."""
     lines = [f"{str(problem.place).removeprefix('f.yaml:')}: {problem.summary}", problem.detail]
     lines += [f"{word} at {str(place).removeprefix('f.yaml:')}" for word, place in problem.related]
     return "\n".join(lines)

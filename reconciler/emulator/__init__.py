@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .clock import Clock
-from .door import InProcess
+from .door import InProcess, ask
 from .errors import WorldError
 from .handle import handle
 from .home import Home, Running, open_home
@@ -33,6 +33,7 @@ __all__ = [
     "Store",
     "Switches",
     "WorldError",
+    "ask",
     "handle",
     "open_home",
     "serve",

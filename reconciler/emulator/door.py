@@ -1,18 +1,23 @@
-"""The in-process door: turns a client's coroutine call into ``handle``, as if a server stood between."""
+"""The in-process doors: turn a client's call into ``handle``, as if a server stood between.
+
+``InProcess`` is for clients that speak HTTP in coroutines, ``ask`` for scripts and tests that want an answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
 
 from .handle import handle
-from .wire import Request
+from .wire import FORM_TYPE, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from .store import Store
+    from .store import Account, Store
 
 
 class InProcess:
@@ -41,3 +46,25 @@ def request_to(method: str, url: str, headers: Mapping[str, str], body: bytes) -
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lower = {name.lower(): value for name, value in headers.items()}
     return Request(method.upper(), target, lower, body, parts.scheme, parts.netloc)
+
+
+def authorization(account: Account) -> str:
+    """Return the Authorization header of an account's own credentials."""
+    return "Basic " + base64.b64encode(f"{account.sid}:{account.auth_token}".encode()).decode()
+
+
+def ask(
+    store: Store,
+    method: str,
+    url: str,
+    form: Mapping[str, str | Sequence[str]] | None = None,
+) -> tuple[int, Any]:
+    """Return status and parsed body of one call with the account's credentials.
+
+    ``url`` is absolute, or begins with ``/`` and is taken below ``https://conversations.twilio.com/v1``.
+    """
+    absolute = f"https://conversations.twilio.com/v1{url}" if url.startswith("/") else url
+    headers = {"Authorization": authorization(store.account), "Content-Type": FORM_TYPE}
+    body = urlencode(form or {}, doseq=True).encode()
+    response = handle(store, request_to(method, absolute, headers, body))
+    return response.status, json.loads(response.body) if response.body else None

@@ -77,7 +77,7 @@ def open_home(
 ) -> Iterator[Home | Running]:
     """Give the world of a folder for the length of the block, or who runs it.
 
-    Raises WorldError when someone else is using it for longer than ``timeout_s``, or when its file cannot be used.
+    Raises WorldError when someone else is using it for longer than ``timeout_s``, or its file cannot be used.
     """
     place = _prepared(folder)
     with (place / "emulator.lock").open("a+", encoding="utf-8") as lock:

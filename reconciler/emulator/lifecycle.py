@@ -144,8 +144,8 @@ def restore(store: Store) -> None:
     orphans = [sid for sid in store.index.participants if store.conversation(sid) is None]
     if orphans:
         raise WorldError(
-            f"The world is torn: conversation {orphans[0]} has participants and is missing. The file was left "
-            "as it is; move it away to begin an empty world."
+            f"The world is torn: conversation {orphans[0]} has participants and is missing. The file was "
+            "left as it is; move it away to begin an empty world."
         )
 
 

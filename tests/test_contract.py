@@ -1,0 +1,360 @@
+"""The emulator against Twilio's own description: answers fit the OpenAPI, operations are accounted for."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from reconciler.emulator import Clock, Store, ask
+from reconciler.emulator.errors import CODES
+from reconciler.emulator.routes import OPERATIONS, match, parity_table
+
+ROOT = Path(__file__).resolve().parent.parent
+TWILIO = ROOT.parent / "shared" / "twilio"
+OPENAPI = TWILIO / "openapi" / "twilio_conversations_v1.json"
+README = ROOT / "reconciler" / "emulator" / "README.md"
+needs_openapi = pytest.mark.skipif(not OPENAPI.exists(), reason=f"Twilio's OpenAPI is not at {OPENAPI}")
+needs_errors = pytest.mark.skipif(
+    not (TWILIO / "errors.csv").exists(), reason="the error table is not beside this checkout"
+)
+
+PAIR = {"MessagingBinding.Address": "+15550100301", "MessagingBinding.ProxyAddress": "+15550100200"}
+GROUP = {"messaging_binding": {"projected_address": "+15550100209"}}
+
+
+class Oracle:
+    """Twilio's OpenAPI as a check of (method, path, status, body); says which operations it has checked."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = _typed(copy.deepcopy(document))
+        self.checked: set[str] = set()
+
+    def operation(self, method: str, path: str) -> dict[str, Any]:
+        for template, ways in self._document["paths"].items():
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, path) and method.lower() in ways:
+                found: dict[str, Any] = ways[method.lower()]
+                return found
+        raise AssertionError(f"{method} {path} is not in the OpenAPI")
+
+    def problems(self, method: str, path: str, status: int, body: Any) -> list[str]:
+        """Return what is wrong with an answer; an empty list is a pass."""
+        operation = self.operation(method, path)
+        self.checked.add(operation["operationId"])
+        if str(status) not in operation["responses"]:
+            return [f"status {status} is not described"]
+        content = operation["responses"][str(status)].get("content")
+        if content is None:
+            return [] if body is None else ["a body where none is described"]
+        schema = content["application/json"]["schema"]
+        whole = {**schema, "components": self._document["components"]}
+        validator = jsonschema.Draft202012Validator(whole)
+        found = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
+        return found + self._keys(schema, body, "$")
+
+    def _keys(self, schema: dict[str, Any], value: Any, where: str) -> list[str]:
+        """Compare key sets: the OpenAPI requires nothing, so that a missing or extra key would pass."""
+        schema = self._resolved(schema)
+        if isinstance(value, list) and "items" in schema:
+            return [
+                p for i, item in enumerate(value) for p in self._keys(schema["items"], item, f"{where}[{i}]")
+            ]
+        if not isinstance(value, dict) or "properties" not in schema:
+            return []
+        wrong = sorted(set(schema["properties"]) ^ set(value))
+        found = [f"{where}: keys differ from the schema's: {wrong}"] if wrong else []
+        for name in schema["properties"].keys() & value.keys():
+            found += self._keys(schema["properties"][name], value[name], f"{where}.{name}")
+        return found
+
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" not in schema:
+            return schema
+        found: dict[str, Any] = self._document
+        for name in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        return found
+
+
+_OBJECTS = ("timers", "bindings", "configuration", "messaging_binding", "delivery", "auto_creation")
+_OBJECTS += ("new_message", "added_to_conversation", "removed_from_conversation")
+
+
+def _typed(node: Any, name: str = "") -> Any:
+    """Give ``nullable`` its type: OpenAPI 3.0 means "or null", and JSON Schema would not look at it at all."""
+    if isinstance(node, list):
+        return [_typed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _typed(value, key) for key, value in node.items()}
+    if node.get("nullable") is True:
+        if "type" not in node and "$ref" not in node:
+            assert name.endswith(_OBJECTS), f"{name} is nullable without a type, and what it holds is unknown"
+            node["type"] = "object"
+        if "type" in node:
+            node["type"] = [node["type"], "null"]
+        if "enum" in node:
+            node["enum"] = [*node["enum"], None]
+    return node
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(OPENAPI.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def oracle(document: dict[str, Any]) -> Oracle:
+    return Oracle(document)
+
+
+class Visitor:
+    """Calls a world and holds every answer to the OpenAPI."""
+
+    def __init__(self, oracle: Oracle, prefix: str) -> None:
+        self.store = Store(clock=Clock.frozen())
+        self.prefix = prefix.replace("IS", self.store.configuration.default_chat_service_sid)
+        self._oracle = oracle
+
+    def __call__(self, method: str, path: str, form: Any = None, *, scoped: bool = True) -> Any:
+        full = (self.prefix if scoped else "") + path
+        status, body = ask(self.store, method, full, form)
+        assert status < 400, body
+        problems = self._oracle.problems(method, "/v1" + full.partition("?")[0], status, body)
+        assert problems == [], f"{method} {full}"
+        return body
+
+
+@needs_openapi
+@pytest.mark.parametrize("prefix", ["", "/Services/IS"])
+def test_every_answer_fits_the_openapi(oracle: Oracle, prefix: str) -> None:
+    """Each supported operation, with each shape it can take, answers as Twilio describes it."""
+    call = Visitor(oracle, prefix)
+    _visit_conversations(call)
+    _visit_children(call)
+    _visit_people(call)
+    _visit_account(call)
+
+
+def _visit_conversations(call: Visitor) -> None:
+    call("POST", "/Conversations")
+    timers = {"State": "active", "Timers.Inactive": "PT1M", "Timers.Closed": "PT10M"}
+    call("POST", "/Conversations", {"UniqueName": "a/b", "Attributes": '{ "t": 1 }', **timers})
+    call("POST", "/Conversations/a%2Fb", {"State": "inactive", "FriendlyName": "Ü"})
+    email = {"Bindings.Email.Address": "a@example.com", "Bindings.Email.Name": "A"}
+    call("POST", "/Conversations", {"UniqueName": "mail", **email})
+    call("GET", "/Conversations/mail")
+    call("GET", "/Conversations?PageSize=1")
+    call("GET", "/Conversations?State=active&StartDate=2020-01-01")
+    call("DELETE", "/Conversations/mail")
+    call("POST", "/ConversationWithParticipants", {"UniqueName": "alone"})
+    call(
+        "POST",
+        "/ConversationWithParticipants",
+        {"Participant": ['{"identity": "ann"}', '{"identity": "bob"}']},
+    )
+
+
+def _visit_children(call: Visitor) -> None:
+    at = "/Conversations/x"
+    call("POST", "/Conversations", {"UniqueName": "x"})
+    call("POST", "/Conversations", {"UniqueName": "group"})
+    sms = call("POST", f"{at}/Participants", PAIR)
+    call("POST", f"{at}/Participants", {"Identity": "ann", "Attributes": '{"a": [1]}'})
+    call("POST", "/Conversations/group/Participants", {"MessagingBinding.Address": "+15550100311"})
+    call("POST", "/Conversations/group/Participants", {"MessagingBinding.ProjectedAddress": "+15550100209"})
+    call("GET", "/Conversations/group/Participants")
+    call("GET", f"{at}/Participants/ann")
+    call(
+        "POST",
+        f"{at}/Participants/ann",
+        {"LastReadMessageIndex": "0"},
+    )
+    call("GET", f"{at}/Participants?PageSize=1")
+    call("GET", "/ParticipantConversations?Identity=ann")
+    call("GET", "/ParticipantConversations?Address=%2B15550100301")
+    url = {"Configuration.Url": "https://example.com/a", "Configuration.Method": "get"}
+    hook = call(
+        "POST", f"{at}/Webhooks", {"Target": "webhook", **url, "Configuration.Filters": ["onMessageAdded"]}
+    )
+    call("POST", f"{at}/Webhooks", {"Target": "trigger", **url, "Configuration.Triggers": ["a", "b"]})
+    flow = {"Configuration.FlowSid": "FW" + "0" * 32, "Configuration.ReplayAfter": "7"}
+    call("POST", f"{at}/Webhooks", {"Target": "studio", **flow})
+    call("POST", f"{at}/Webhooks/{hook['sid']}", {"Configuration.Filters": ["onMessageUpdated"]})
+    call("GET", f"{at}/Webhooks/{hook['sid']}")
+    call("GET", f"{at}/Webhooks")
+    call("DELETE", f"{at}/Webhooks/{hook['sid']}")
+    message = call("POST", f"{at}/Messages", {"Body": "hi", "Author": "+15550100301"})
+    call("POST", f"{at}/Messages", {"ContentSid": "HX" + "0" * 32, "ContentVariables": '{"1": "a"}'})
+    call("POST", f"{at}/Messages", {"MediaSid": "ME" + "0" * 32})
+    call("POST", f"{at}/Messages/{message['sid']}", {"Body": "ho"})
+    call("GET", f"{at}/Messages/{message['sid']}")
+    call("GET", f"{at}/Messages?PageSize=1&Order=desc")
+    call("DELETE", f"{at}/Messages/{message['sid']}")
+    call("DELETE", f"{at}/Participants/{sms['sid']}")
+
+
+def _visit_people(call: Visitor) -> None:
+    call("GET", "/Roles")
+    role = call(
+        "POST", "/Roles", {"FriendlyName": "r", "Type": "conversation", "Permission": ["sendMessage"]}
+    )
+    call("POST", f"/Roles/{role['sid']}", {"Permission": ["sendMessage", "leaveConversation"]})
+    call("GET", f"/Roles/{role['sid']}")
+    call("DELETE", f"/Roles/{role['sid']}")
+    call("POST", "/Users", {"Identity": "admin", "Attributes": '{"duty": "tech"}'})
+    call("POST", "/Users/admin", {"FriendlyName": "A"})
+    call("GET", "/Users/admin")
+    call("GET", "/Users")
+    call("DELETE", "/Users/admin")
+
+
+def _visit_account(call: Visitor) -> None:
+    service = call("POST", "/Services", {"FriendlyName": "support"}, scoped=False)
+    call("GET", "/Services?PageSize=1", scoped=False)
+    call("GET", f"/Services/{service['sid']}", scoped=False)
+    call("GET", f"/Services/{service['sid']}/Configuration", scoped=False)
+    reachable = {"ReachabilityEnabled": "true"}
+    call("POST", f"/Services/{service['sid']}/Configuration", reachable, scoped=False)
+    call("DELETE", f"/Services/{service['sid']}", scoped=False)
+    call("GET", "/Configuration", scoped=False)
+    call("POST", "/Configuration", {"DefaultClosedTimer": "PT10M"}, scoped=False)
+
+
+@needs_openapi
+def test_the_visit_misses_no_supported_operation(oracle: Oracle) -> None:
+    """What the table calls supported was checked against the OpenAPI."""
+    for prefix in ("", "/Services/IS"):
+        test_every_answer_fits_the_openapi(oracle, prefix)
+
+    assert {operation.name for operation in OPERATIONS if operation.handler} == oracle.checked
+
+
+@needs_openapi
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"sid": "CH12"},
+        {"state": "asleep"},
+        {"date_created": 5},
+        {"timers": "PT1M"},
+        {"bindings": []},
+        {"attributes": {}},
+        {"friendly_name": 7},
+        {"links": None, "url": 3},
+        {"extra": 1},
+        {"unique_name": ...},
+    ],
+    ids=str,
+)
+def test_the_check_sees_a_spoilt_conversation(oracle: Oracle, spoil: dict[str, Any]) -> None:
+    """A wrong type, pattern, enum value, an extra and a missing key are each found."""
+    _, body = ask(Store(), "POST", "/Conversations")
+    spoilt = {key: value for key, value in {**body, **spoil}.items() if value is not ...}
+
+    assert oracle.problems("POST", "/v1/Conversations", 201, body) == []
+    assert oracle.problems("POST", "/v1/Conversations", 201, spoilt) != []
+
+
+@needs_openapi
+@pytest.mark.parametrize(
+    ("collection", "form", "field"),
+    [
+        ("Participants", {"Identity": "ann"}, "messaging_binding"),
+        ("Webhooks", {"Target": "studio", "Configuration.FlowSid": "FW" + "0" * 32}, "configuration"),
+        ("Messages", {"Body": "hi"}, "delivery"),
+    ],
+)
+def test_the_check_sees_spoilt_children(
+    oracle: Oracle, collection: str, form: dict[str, str], field: str
+) -> None:
+    """Fields that Twilio describes as nullable without a type are really looked at, in lists too."""
+    store = Store()
+    ask(store, "POST", "/Conversations", {"UniqueName": "x"})
+    ask(store, "POST", f"/Conversations/x/{collection}", form)
+    path = f"/v1/Conversations/x/{collection}"
+    _, body = ask(store, "GET", f"/Conversations/x/{collection}")
+
+    assert oracle.problems("GET", path, 200, body) == []
+    body[collection.lower()][0][field] = "text"
+    assert oracle.problems("GET", path, 200, body) != []
+    assert oracle.problems("GET", path, 201, body) == ["status 201 is not described"]
+
+
+@needs_openapi
+def test_the_table_has_every_operation_of_the_openapi(document: dict[str, Any]) -> None:
+    """Names, methods and paths are Twilio's: nothing invented, nothing left out."""
+    described = {
+        (way["operationId"], method.upper(), path.removeprefix("/v1"))
+        for path, ways in document["paths"].items()
+        for method, way in ways.items()
+        if method in ("get", "post", "put", "delete")
+    }
+
+    assert described == {(found.name, found.method, found.path) for found in OPERATIONS}
+
+
+def test_every_operation_is_reached_by_its_own_path() -> None:
+    """The router finds what the table says."""
+    for operation in OPERATIONS:
+        found = match(operation.method, re.sub(r"\{\w+\}", "x", operation.path))
+
+        assert found is not None
+        assert found.operation == operation
+
+
+def test_what_is_not_emulated_says_so_loudly() -> None:
+    """An operation without a handler answers 501 with its name."""
+    store = Store()
+    service = f"/Services/{store.configuration.default_chat_service_sid}"
+    for operation in OPERATIONS:
+        if operation.handler is None:
+            path = re.sub(r"\{\w+\}", "x", operation.path.replace("/Services/{ChatServiceSid}", service))
+
+            status, body = ask(store, operation.method, path)
+
+            assert (status, body["message"]) == (501, f"{operation.name} is not emulated")
+
+
+def test_the_readme_shows_the_table_as_it_is() -> None:
+    """The parity table in the README is the one that the routes make."""
+    text = README.read_text(encoding="utf-8")
+
+    assert parity_table() in text, "put what routes.parity_table() returns into the README"
+
+
+def _errors() -> dict[int, str]:
+    lines = (TWILIO / "errors.csv").read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader(lines)
+    return {int(row["code"]): row["http_status"] for row in rows if row["code"].isdigit()}
+
+
+@needs_errors
+def test_every_known_error_code_is_raised_or_explained() -> None:
+    """Each code that Twilio has for these resources is in the emulator, or the README says why not."""
+    known = {code for code in _errors() if 50000 <= code < 50700}
+    section = (
+        README.read_text(encoding="utf-8").partition("## Codes that never come")[2].partition("\n## ")[0]
+    )
+    explained = {int(code) for code in re.findall(r"\b5\d{4}\b", section)}
+
+    assert known - CODES.keys() == explained & known
+    assert not explained & CODES.keys()
+
+
+@needs_errors
+def test_observed_statuses_are_the_emulators() -> None:
+    """Where a status was seen or documented, the emulator has that one and holds it sure."""
+    for number, status in _errors().items():
+        if status.isdigit() and number in CODES:
+            code = CODES[number]
+
+            assert (code.status, code.sure) == (int(status), True), number
