@@ -18,10 +18,22 @@ from reconciler.expressions import Scope, nearest, substitute
 from reconciler.kinds.base import CannotDeclareError, Declared, Kind, Site
 from reconciler.kinds.fields import Leaf, Spec, shape
 from reconciler.model import Address, Graph, Owner, Path, Place, Ref, Resource
-from reconciler.nodes import Failed, Link, Mapping, Node, Scalar, Sequence, Typed, is_null, leaves, resolve_scalar
+from reconciler.nodes import (
+    Failed,
+    Link,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    Typed,
+    is_null,
+    leaves,
+    resolve_scalar,
+)
 from reconciler.rules import check_graph
 from reconciler.stack import EnvironmentSpec, Stack, StackSpec, sender_problem
-from reconciler.variables import Inputs, settle
+from reconciler.variables import Inputs, concealed, settle
+from reconciler.yaml_syntax import missing_space
 
 if TYPE_CHECKING:
     from collections import abc
@@ -54,7 +66,10 @@ def read_desired(
     _check_blocks(reading)
     stack, environment = _frame(reading, inputs.environment)
     variables = settle(
-        _map_at(reading, "variables"), _environment_variables(reading, inputs.environment), inputs, reading.problems
+        _map_at(reading, "variables"),
+        _environment_variables(reading, inputs.environment),
+        inputs,
+        reading.problems,
     )
     scope = Scope(variables, inputs.environment, reference=_References(reading))
     senders = _senders(reading, scope)
@@ -69,7 +84,7 @@ def read_desired(
     if not any(_failed(node) for node in (document.root,)):
         reading.problems += check_graph(graph, kinds, Site("", name, senders), owner)
     if reading.problems:
-        raise DocumentError(_in_order(reading.problems), document.sources)
+        raise DocumentError(_in_order(reading.problems), concealed(document.sources, document.root))
     assert stack is not None  # noqa: S101 - without one there is a problem
     return _stack(stack, environment, owner, graph, senders), tuple(_in_order(reading.warnings))
 
@@ -105,7 +120,13 @@ def _stack(
 
 def _check_blocks(reading: _Reading) -> None:
     """Say which top-level keys are none of ours."""
-    known = ["stack", "environments", "variables", "senders", *(k.plural for k in reading.kinds if k.parent is None)]
+    known = [
+        "stack",
+        "environments",
+        "variables",
+        "senders",
+        *(k.plural for k in reading.kinds if k.parent is None),
+    ]
     for entry in reading.root:
         if entry.key.text not in known:
             reading.problems.append(_unknown_key(entry.key, known))
@@ -135,10 +156,22 @@ def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, Envir
     names = [entry.key.text for entry in environments or ()]
     if names and not environment:
         summary = "this stack has environments, and none was chosen"
-        reading.problems.append(error(summary, f"Choose with -e: {', '.join(names)}.", place=environments.place if environments else None))
+        reading.problems.append(
+            error(
+                summary,
+                f"Choose with -e: {', '.join(names)}.",
+                place=environments.place if environments else None,
+            )
+        )
     elif environment and environment not in names:
         near = nearest(environment, names)
-        detail = f"Did you mean {near}?" if near else f"There are: {', '.join(names)}." if names else "It has none."
+        detail = (
+            f"Did you mean {near}?"
+            if near
+            else f"There are: {', '.join(names)}."
+            if names
+            else "It has none."
+        )
         reading.problems.append(error(f"-e {environment}: this stack has no such environment", detail))
     chosen: EnvironmentSpec | None = None
     for one in environments or ():
@@ -171,7 +204,11 @@ def _senders(reading: _Reading, scope: Scope) -> dict[str, Value]:
             continue
         value = entry.value.text if isinstance(entry.value, Scalar) else None
         senders[entry.key.text] = value or ""
-        problem = sender_problem(value) if value is not None else f"expected text, found {shape(_input(entry.value))}"
+        problem = (
+            sender_problem(value)
+            if value is not None
+            else f"expected text, found {shape(_input(entry.value))}"
+        )
         if problem:
             detail = "A sender is a number of ours, + and digits; on WhatsApp with the prefix whatsapp:"
             reading.problems.append(error(problem, detail, place=entry.value.place))
@@ -185,7 +222,9 @@ def _read_level(reading: _Reading, kind: Kind, block: Mapping, parent: Address |
     for entry in block:
         if not _KEY.fullmatch(entry.key.text):
             detail = "A key has letters, digits, dashes and underscores, at most 64."
-            reading.problems.append(error(f"{entry.key.text!r} cannot be a key", detail, place=entry.key.place))
+            reading.problems.append(
+                error(f"{entry.key.text!r} cannot be a key", detail, place=entry.key.place)
+            )
             continue
         address = Address.of(kind.name, entry.key.text, parent)
         _read_resource(reading, kind, entry.key, entry.value, address, site)
@@ -215,7 +254,9 @@ def _read_resource(
             _read_level(reading, child, block, address, site)
         elif block is not None and not is_null(block) and not isinstance(block, Failed):
             found = shape(_input(block))
-            reading.problems.append(error(f"{child.plural} is a map of names, found {found}", place=block.place))
+            reading.problems.append(
+                error(f"{child.plural} is a map of names, found {found}", place=block.place)
+            )
 
 
 def _declared(
@@ -225,10 +266,12 @@ def _declared(
     if kind.spec is None:
         return None
     spec = _validated(reading, kind.spec, node, place, also)
-    if spec is None or _failed(node):
+    if spec is None:
         return None
     _check_nulls(reading, kind, spec, node)
     _warn_of_comments(reading, spec, node)
+    if _failed(node):
+        return None
     try:
         return kind.declare(spec, site)
     except CannotDeclareError as fault:
@@ -294,7 +337,8 @@ def _validated(
         node = Mapping((), place)
     if not isinstance(node, Mapping):
         found = shape(_input(node))
-        reading.problems.append(error(f"expected a map of fields, found {found}", place=node.place))
+        remedy = missing_space(node.text) if isinstance(node, Scalar) else ""
+        reading.problems.append(error(f"expected a map of fields, found {found}", remedy, place=node.place))
         return None
     try:
         return model.model_validate(_input(node))
@@ -361,7 +405,9 @@ class _References:
         for plural, key in zip(path[::2], path[1::2], strict=False):
             kind = next((k for k in self.reading.kinds if k.plural == plural and k.parent is parent), None)
             if kind is None:
-                return self._wrong(plural, [k.plural for k in self.reading.kinds if k.parent is parent], place)
+                return self._wrong(
+                    plural, [k.plural for k in self.reading.kinds if k.parent is parent], place
+                )
             block = block.get(plural) if isinstance(block, Mapping) else None
             entries = [entry.key.text for entry in block] if isinstance(block, Mapping) else []
             if key not in entries:
@@ -372,7 +418,9 @@ class _References:
             detail = "A reference reads ${conversations.order-1042.sid}."
             return error("this reference names no resource", detail, place=place)
         if attribute not in parent.captures:
-            return self._wrong(attribute, list(parent.captures), place, f"a {parent.name} has no {attribute!r} to refer to")
+            return self._wrong(
+                attribute, list(parent.captures), place, f"a {parent.name} has no {attribute!r} to refer to"
+            )
         return Ref(address, attribute)
 
     def _wrong(self, name: str, known: list[str], place: Place, summary: str = "") -> Diagnostic:

@@ -151,14 +151,7 @@ def _empty_folder(path: Path, names: list[str]) -> Diagnostic:
 
 
 def _read_file(path: Path, named: Place | None, reading: _Reading) -> None:
-    name = str(path)
-    try:
-        real = path.resolve()
-    except (OSError, RuntimeError):
-        reading.problems.append(
-            error("this link leads to itself", "Remove it.", place=named or Place(name, 1, 1))
-        )
-        return
+    name, real = str(path), _resolved(path)
     if real in reading.files:
         return
     if not real.is_relative_to(reading.folder):
@@ -174,6 +167,14 @@ def _read_file(path: Path, named: Place | None, reading: _Reading) -> None:
     reading.files[real] = root
     if root:
         _include(root, path.parent, reading)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        # A link that leads to itself, which reading it will tell.
+        return path.parent.resolve() / path.name
 
 
 def _root(name: str, root: Node | None, *, stopped: bool, problems: list[Diagnostic]) -> Mapping | None:

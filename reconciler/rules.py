@@ -104,7 +104,9 @@ def _check_sizes(
     kind = kinds[resource.address.kind]
     if (ATTRIBUTES, marks.KEY) in {path[:2] for path in (*resource.fields, *resource.at_creation)}:
         detail = "It holds the mark that tells ours from others'. Use another name."
-        yield Finding(resource.address, (ATTRIBUTES, marks.KEY), f"the attribute {marks.KEY!r} is reserved", detail)
+        yield Finding(
+            resource.address, (ATTRIBUTES, marks.KEY), f"the attribute {marks.KEY!r} is reserved", detail
+        )
     if kind.mark is not MarkHome.ATTRIBUTES:
         return
     mark = largest_mark(kind, owner, resource, _children(graph, resource, kinds))
@@ -116,7 +118,9 @@ def _check_sizes(
     size = len(attributes_text({path: _sized(value) for path, value in leaves.items()}, mark).encode())
     if kind.attributes_limit_bytes and size > kind.attributes_limit_bytes:
         summary = f"the attributes take {size} bytes with the mark"
-        yield Finding(resource.address, (ATTRIBUTES,), summary, f"Twilio keeps {kind.attributes_limit_bytes}.")
+        yield Finding(
+            resource.address, (ATTRIBUTES,), summary, f"Twilio keeps {kind.attributes_limit_bytes}."
+        )
 
 
 def _sized(value: Value) -> Value:

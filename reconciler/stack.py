@@ -29,7 +29,10 @@ def read_stack_name(value: Any) -> str:
     """Read the owner's name, which becomes part of every unique_name."""
     text = read_name(value)
     if not isinstance(text, str) or not _NAME.fullmatch(text):
-        wrong("a stack's name has lower-case letters, digits and dashes, at most 40", "For example courier-demo.")
+        wrong(
+            "a stack's name has lower-case letters, digits and dashes, at most 40",
+            "For example courier-demo.",
+        )
     return text
 
 

@@ -156,7 +156,7 @@ def _allowed(
         )
         return None
     found = [as_type(definition, item, "", problems) for item in node]
-    return tuple(item for item in found if not isinstance(item, Failed))
+    return None if any(isinstance(item, Failed) for item in found) else tuple(found)
 
 
 def as_type(definition: Definition, node: Node, origin: str, problems: list[Diagnostic]) -> Node:

@@ -17,6 +17,7 @@ from reconciler.documents import read_stack
 from reconciler.kinds import KINDS
 from reconciler.model import Graph, Operation, Plan, Resource, Target
 from reconciler.observed import observe, resolve_service
+from reconciler.variables import concealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ class Specs:
     warnings: tuple[Diagnostic, ...]
     sources: Mapping[str, tuple[str, ...]]
     folder: Path
+    file_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def read_specs(path: Path, inputs: Inputs, kinds: tuple[Kind, ...] = KINDS) -> S
     """Read the stack at `path`, offline. Raises SpecError with every problem."""
     document = read_stack(path)
     stack, warnings = read_desired(document, kinds, inputs)
-    return Specs(stack, warnings, document.sources, document.folder)
+    sources = concealed(document.sources, document.root)
+    return Specs(stack, warnings, sources, document.folder, len(document.files))
 
 
 async def make_plan(
@@ -98,7 +101,9 @@ def _closed(observed: Graph, kinds: tuple[Kind, ...]) -> tuple[Resource, ...]:
     return tuple(
         resource
         for resource in observed.resources.values()
-        if resource.live and states[resource.address.kind] and resource.live.state not in states[resource.address.kind]
+        if resource.live
+        and states[resource.address.kind]
+        and resource.live.state not in states[resource.address.kind]
     )
 
 
@@ -119,7 +124,9 @@ def restricted(plan: Plan, only: Sequence[str]) -> Plan:
     addresses = {operation.address for operation in wanted}
     kept = tuple(change for change in plan.changes if change.address in addresses)
     left = len(plan.visible) - len(replace(plan, changes=kept).visible)
-    problems = tuple(p for p in plan.diagnostics if p.address is None or any(_matches(str(p.address), g) for g in only))
+    problems = tuple(
+        p for p in plan.diagnostics if p.address is None or any(_matches(str(p.address), g) for g in only)
+    )
     if left:
         problems += (diagnostics.warning(f"{left} more changes are outside of --only"),)
     return replace(plan, changes=kept, diagnostics=problems)
@@ -140,7 +147,9 @@ def _with_needs(plan: Plan, chosen: set[Operation]) -> set[Operation]:
         operation = waiting.pop()
         parent = operation.address.parent
         sealing = {seal for seal in seals if seal.address == parent and seal.half == "seal"}
-        fresh = ({before for before in needs.get(operation, ()) if operation.half != "seal"} | sealing) - wanted
+        fresh = (
+            {before for before in needs.get(operation, ()) if operation.half != "seal"} | sealing
+        ) - wanted
         wanted |= fresh
         waiting += fresh
     return wanted

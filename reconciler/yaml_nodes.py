@@ -6,6 +6,7 @@ and nesting, size and aliases are bounded while reading, so that no file can exh
 
 from __future__ import annotations
 
+import errno
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
@@ -99,7 +100,9 @@ def read(path: Path, name: str) -> Parsed:
         return _unreadable("this file does not exist", "Check the path.", start)
     except PermissionError:
         return _unreadable("no permission to read this file", "Allow reading it: chmod u+r.", start)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as problem:
+        if getattr(problem, "errno", 0) == errno.ELOOP:
+            return _unreadable("this link leads to itself", "Remove it.", start)
         return _unreadable("this file cannot be read", "Check the path and the disk.", start)
     return parse(data, name)
 

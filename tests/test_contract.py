@@ -83,8 +83,10 @@ class Oracle:
         return found
 
 
-_OBJECTS = ("timers", "bindings", "configuration", "messaging_binding", "delivery", "auto_creation")
-_OBJECTS += ("new_message", "added_to_conversation", "removed_from_conversation")
+_OBJECTS = (
+    *("timers", "bindings", "configuration", "messaging_binding", "delivery", "auto_creation"),
+    *("new_message", "added_to_conversation", "removed_from_conversation"),
+)
 
 
 def _typed(node: Any, name: str = "") -> Any:

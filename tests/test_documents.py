@@ -138,7 +138,8 @@ def test_a_block_that_is_no_map_in_two_files() -> None:
     assert told() == [
         (
             "specs/b.yaml:1:1: outputs is defined twice\n"
-            "Only maps are laid together across files: keep one of the two.\nfirst defined at specs/a.yaml:2:1"
+            "Only maps are laid together across files: keep one of the two.\n"
+            "first defined at specs/a.yaml:2:1"
         )
     ]
 

@@ -152,8 +152,8 @@ def test_a_sensitive_text_taints_what_it_uses() -> None:
 
 
 FORMS = (
-    "Write ${var.name}, ${env}, ${each.column} or, as in ${conversations.order-1042.sid}, a resource's field. "
-    "For the characters themselves write $${."
+    "Write ${var.name}, ${env}, ${each.column} or, as in ${conversations.order-1042.sid}, "
+    "a resource's field. For the characters themselves write $${."
 )
 
 
@@ -228,7 +228,8 @@ def test_what_an_empty_scope_says() -> None:
         "Only a resource with for_each has rows. For the characters themselves write $${."
     )
     assert told("${conversations.a.sid}", empty) == (
-        "f.yaml:1:4: ${conversations.a.sid} is not known yet here\nOnly ${var.name} and ${env} can stand here."
+        "f.yaml:1:4: ${conversations.a.sid} is not known yet here\n"
+        "Only ${var.name} and ${env} can stand here."
     )
 
 
@@ -237,9 +238,8 @@ def test_every_problem_of_a_text_is_told() -> None:
     problems: list[Diagnostic] = []
     substitute(value("${var.a} ${b} ${env}"), Scope(), problems)
 
-    assert [str(problem.place) for problem in problems] == ["f.yaml:1:4", "f.yaml:1:13", "f.yaml:1:18"][
-        : len(problems)
-    ]
+    places = [str(problem.place) for problem in problems]
+    assert places == ["f.yaml:1:4", "f.yaml:1:13", "f.yaml:1:18"]
 
 
 def test_a_failed_variable_fails_its_uses_in_silence() -> None:

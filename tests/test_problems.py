@@ -92,7 +92,7 @@ def test_the_caret_stands_below_the_spot(line: str, column: int, shown: str, car
 
 @pytest.mark.parametrize("column", [1, 50, 99, 100, 101, 150, 500, 900, 901, 999, 1000, 1001])
 def test_long_lines_are_cut_around_the_spot(column: int) -> None:
-    """About a hundred columns are shown, the caret below the right one, with … where something is left out."""
+    """About a hundred columns are shown, the caret below the right one, … where something is left out."""
     line = "".join(chr(0x21 + i % 90) for i in range(1000))
     shown, caret = quoted(line, column)
 
@@ -100,7 +100,7 @@ def test_long_lines_are_cut_around_the_spot(column: int) -> None:
     assert len(caret) <= 102
     at = len(caret) - 1
     assert shown[at : at + 1] == line[column - 1 : column]
-    assert shown.startswith("…") == (column > 100)
+    assert shown.startswith("…") == (column > 71)
     assert shown.strip("…") in line
 
 

@@ -67,7 +67,7 @@ def duration_s(value: str) -> float:
     """
     found = _DURATION.fullmatch(value)
     if found is None:
-        raise ValueError(value)
+        raise ValueError(f"{value!r} is no duration")
     return sum(float(count or 0) * unit for count, unit in zip(found.groups(), _UNIT_S, strict=True))
 
 

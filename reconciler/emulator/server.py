@@ -55,10 +55,10 @@ async def serve(store: Store, port: int) -> Server:
         response = (control if is_control(request) else handle)(store, request)
         return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
-    runner = web.ServerRunner(web.Server(answer, access_log=None))
+    runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, _HOST, port, shutdown_timeout=1.0).start()
+        await web.TCPSite(runner, _HOST, port).start()
     except OSError:
         await runner.cleanup()
         raise

@@ -80,7 +80,10 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a spec needs to know of its surroundings: its key, the stack, and the stack's senders."""
+    """What a spec needs to know of its surroundings: its key, the stack, and the stack's senders.
+
+    A sender that could not be read is '', so that nothing more is said about what uses it.
+    """
 
     key: str
     stack: str

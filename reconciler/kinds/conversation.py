@@ -26,7 +26,7 @@ from reconciler.kinds.base import (
     merged_attributes,
     named_form,
 )
-from reconciler.kinds.fields import NONE, Duration, FreeText, Name, Names, Object, Spec, duration_s, one_of
+from reconciler.kinds.fields import NONE, FreeText, Name, Names, Object, Spec, duration, one_of
 from reconciler.model import Action, Half
 from reconciler.step import Form, Step
 
@@ -48,10 +48,10 @@ NAMES: dict[Path, str] = {
 
 
 class Timers(Spec):
-    """When an idle conversation becomes inactive and when it closes; null removes a timer."""
+    """When an idle conversation becomes inactive and when it closes; null removes a timer (50375, 50376)."""
 
-    inactive: Duration = NONE
-    closed: Duration = NONE
+    inactive: Annotated[str | None, duration("PT1M")] = None
+    closed: Annotated[str | None, duration("PT10M")] = None
 
 
 class Initial(Spec):
@@ -170,19 +170,18 @@ def fits(mark: Mark, fields: Fields, sid: str) -> bool:
 
 
 def check(resources: Sequence[Resource], site: Site) -> Iterator[Finding]:  # noqa: ARG001 - a hook
-    """Yield what Twilio would refuse about conversations (limits: D-limits; errors 50375, 50376, 50390)."""
+    """Yield what Twilio would refuse about conversations (limits of names; error 50390)."""
     for resource in resources:
-        for path, (least_s, text) in _LEAST_TIMERS.items():
-            timer = resource.fields.get(path)
-            seconds = duration_s(timer) if isinstance(timer, str) else None
-            if seconds is not None and 0 < seconds < least_s:
-                yield Finding(resource.address, path, f"{timer} is too short", f"The least is {text}.")
         for name in ("friendly_name", "unique_name"):
             value = resource.fields.get((name,))
             if isinstance(value, str) and len(value) > 256:
-                yield Finding(resource.address, (name,), f"{name} has {len(value)} characters", "256 are allowed.")
+                yield Finding(
+                    resource.address, (name,), f"{name} has {len(value)} characters", "256 are allowed."
+                )
             if value == "":
-                yield Finding(resource.address, (name,), f"{name} is empty", "Give a name, or leave the line out.")
+                yield Finding(
+                    resource.address, (name,), f"{name} is empty", "Give a name, or leave the line out."
+                )
         if re.fullmatch("CH[0-9a-fA-F]{32}", str(natural_key(resource.fields))):
             summary = "a unique_name must not look like a sid"
             yield Finding(resource.address, ("unique_name",), summary, "Choose another name.")
@@ -192,7 +191,6 @@ def check(resources: Sequence[Resource], site: Site) -> Iterator[Finding]:  # no
             yield Finding(resource.address, ("exclusive",), f"{name!r} cannot be exclusive", detail)
 
 
-_LEAST_TIMERS = {("timers", "inactive"): (60, "PT1M"), ("timers", "closed"): (600, "PT10M")}
 _EXCLUSIVE = ("participants", "webhooks")
 
 

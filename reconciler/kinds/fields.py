@@ -149,7 +149,7 @@ def read_object(value: Any) -> Any:
     if isinstance(value, Leaf) and isinstance(value.json, dict):
         value = value.json
     if not isinstance(value, dict):
-        wrong(f"expected a map of names and values, found {shape(value)}")
+        wrong(f"expected a map of names and values, found {shape(value)}", "For example {topic: delivery}.")
     return read_json(value)
 
 
@@ -178,12 +178,22 @@ def duration_s(text: str) -> float | None:
     ).total_seconds()
 
 
-def read_duration(value: Any) -> Any:
-    """Read an ISO-8601 duration."""
+def read_duration(least: str, value: Any) -> Any:
+    """Read an ISO-8601 duration of at least `least`."""
     text = read_name(value)
-    if text is not None and duration_s(text) is None:
+    if text is None:
+        return None
+    seconds = duration_s(text)
+    if seconds is None:
         wrong(f"{text!r} is no duration", "Write it in ISO 8601: PT30M, PT1H, P2D.")
+    if seconds < (duration_s(least) or 0):
+        wrong(f"{text} is too short", f"The least is {least}. To have no such timer write null.")
     return text
+
+
+def duration(least: str) -> PlainValidator:
+    """Return the validator of a field that takes a duration of at least `least`."""
+    return PlainValidator(partial(read_duration, least), json_schema_input_type=str)
 
 
 def read_choice(allowed: tuple[str, ...], value: Any) -> Any:

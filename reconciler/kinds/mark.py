@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model import Joined, Mark, Owner, Ref, Secret
+from reconciler.model import Joined, Lookup, Mark, Owner, Ref, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def canonical(value: Any) -> str:
 
 def fingerprint(value: Value) -> str:
     """Return what the field map holds of a value that we set."""
-    if isinstance(value, Secret | Ref | Joined) or _PHONE.search(canonical(value)):
+    if isinstance(value, Secret | Ref | Joined | Lookup) or _PHONE.search(canonical(value)):
         return SET_UNSEEN
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:6]
 

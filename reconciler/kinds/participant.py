@@ -167,10 +167,10 @@ def _check_form(resource: Resource) -> Iterator[Finding]:
 
 def _check_numbers(resource: Resource, site: Site) -> Iterator[Finding]:
     """Addresses are well formed, differ from their proxy, and are not our own (the mask would be off)."""
-    own = {number_of(sender): name for name, sender in site.senders.items() if isinstance(sender, str)}
+    own = {number_of(str(sender)): name for name, sender in site.senders.items() if sender}
     for name in ("address", "proxy", "projected"):
         value = resource.fields.get((name,))
-        if isinstance(value, str) and not is_address(value):
+        if isinstance(value, str) and value and not is_address(value):
             detail = "A number is written in full: + country code number, as in +15550100301."
             yield Finding(resource.address, (name,), f"{value!r} is no phone number", detail)
     address = resource.fields.get(("address",))
@@ -197,7 +197,9 @@ def _check_group(resources: Sequence[Resource]) -> Iterator[Finding]:
         number = str(resource.fields.get(("address",)) or resource.fields.get(("projected",)))
         if not number.startswith("+1"):
             path = ("address",) if ("address",) in resource.fields else ("projected",)
-            yield Finding(resource.address, path, "group MMS is for +1 numbers only", "Use a masked pair: via.")
+            yield Finding(
+                resource.address, path, "group MMS is for +1 numbers only", "Use a masked pair: via."
+            )
 
 
 def number_of(address: str) -> str:

@@ -171,7 +171,9 @@ def _check_url(where: Address, url: Value) -> Iterator[Finding]:
     parts = urlsplit(url)
     local = parts.scheme == "http" and parts.hostname in _LOOPBACK
     if parts.scheme != "https" and not local:
-        yield Finding(where, ("url",), "a webhook's url begins with https://", "What people write travels over it.")
+        yield Finding(
+            where, ("url",), "a webhook's url begins with https://", "What people write travels over it."
+        )
     if not parts.hostname:
         yield Finding(where, ("url",), f"{url!r} names no host")
     if len(url) > _LONGEST_URL:

@@ -1,0 +1,139 @@
+"""`apply` and `destroy`: show the plan, ask, carry it out, say exactly what was done."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import account_options, settings_of, spec_options
+from reconciler.cli.plan import plan_code, show_plan
+from reconciler.diagnostics import ExitCode
+
+if TYPE_CHECKING:
+    from reconciler.cli.options import Settings
+    from reconciler.cli.target import Door
+    from reconciler.model import Event
+    from reconciler.workflow import Planned, Specs
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What sort of run is asked for."""
+
+    yes: bool
+    detailed: bool
+    destroys: bool = False
+    deletes: bool = False
+
+
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.command()
+@spec_options
+@account_options
+@YES
+def apply(**options: Any) -> int:
+    """Make the account what the specs say.
+
+    PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
+    """
+    return asyncio.run(
+        _run(settings_of(options), _Wish(yes=options["yes"], detailed=options["detailed_exitcode"]))
+    )
+
+
+@click.command()
+@spec_options
+@account_options
+@YES
+@click.option(
+    "--delete", is_flag=True, help="Delete conversations with their transcripts instead of closing them."
+)
+def destroy(**options: Any) -> int:
+    """Close everything the stack created, or with --delete leave nothing of it.
+
+    PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
+    """
+    wish = _Wish(
+        yes=options["yes"], detailed=options["detailed_exitcode"], destroys=True, deletes=options["delete"]
+    )
+    return asyncio.run(_run(settings_of(options), wish))
+
+
+async def _run(settings: Settings, wish: _Wish) -> int:
+    from reconciler.cli.echo import confirm
+    from reconciler.cli.target import open_door
+    from reconciler.workflow import make_destroy_plan, make_plan, read_specs
+
+    specs = read_specs(settings.path, settings.inputs)
+    async with open_door(settings, specs.folder, specs.stack.writes_per_second) as door:
+        if wish.destroys:
+            planned = await make_destroy_plan(
+                specs.stack, door.gateway, delete=wish.deletes, only=settings.only
+            )
+        else:
+            planned = await make_plan(specs.stack, door.gateway, only=settings.only)
+        show_plan(planned, specs, door, settings.form)
+        if not planned.plan.visible:
+            return plan_code(planned, detailed=False)
+        if not wish.yes and not confirm(_question(planned, door, wish)):
+            click.echo("Nothing was written.", err=True)
+            return ExitCode.ERROR
+        return await _perform(settings, wish, specs, door, planned)
+
+
+def _question(planned: Planned, door: Door, wish: _Wish) -> str:
+    verb = "Remove" if wish.destroys else "Carry out"
+    count = len(planned.plan.visible)
+    return f"\n{verb} {count} {'change' if count == 1 else 'changes'} on {door.where}?"
+
+
+async def _perform(settings: Settings, wish: _Wish, specs: Specs, door: Door, planned: Planned) -> int:
+    """Carry the plan out, show progress, and end with what was done, failed and left."""
+    from reconciler.cli.echo import show
+    from reconciler.executor import carry_out
+    from reconciler.kinds import KINDS
+    from reconciler.pace import WallClock
+    from reconciler.render.text import event_line, result_lines
+
+    events: list[Event] = []
+    quiet = settings.form != "text"
+    total = sum(1 for change in planned.plan.visible)
+    try:
+        async for event in carry_out(planned.plan, KINDS, door.gateway, WallClock()):
+            events.append(event)
+            line = event_line(event, len(events), total)
+            if line is not None:
+                show([line], err=quiet)
+    finally:
+        show(result_lines(events, planned, next_lines=_next(settings, wish, specs)), err=quiet)
+    return _code(events, planned, wish)
+
+
+def _next(settings: Settings, wish: _Wish, specs: Specs) -> tuple[str, ...]:
+    """Return what a person may want to type now."""
+    where = " --local" if settings.local else f" --endpoint {settings.endpoint}" if settings.endpoint else ""
+    env = f" -e {specs.stack.owner.environment}" if specs.stack.owner.environment else ""
+    tail = f"{settings.path}{where}{env}"
+    if wish.destroys:
+        return (f"reconciler apply {tail}    # create it all again",)
+    return (
+        f"reconciler plan {tail}    # nothing is left to do",
+        f"reconciler destroy {tail}    # close what was created",
+    )
+
+
+def _code(events: list[Event], planned: Planned, wish: _Wish) -> int:
+    from reconciler.model import EventKind
+
+    kinds = {event.kind for event in events}
+    if kinds & {EventKind.FAILED, EventKind.SKIPPED}:
+        return ExitCode.WORK_LEFT if EventKind.DONE in kinds else ExitCode.ERROR
+    refused = plan_code(planned, detailed=False)
+    if refused:
+        return ExitCode.WORK_LEFT
+    return ExitCode.CHANGES if wish.detailed else ExitCode.FINE

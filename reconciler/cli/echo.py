@@ -1,0 +1,74 @@
+"""Lines with a tone → the terminal; diagnostics → standard error; errors → an exit code.
+
+Results go to standard output, what is only said on the way (progress, problems, questions) to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.diagnostics import ExitCode, ReconcilerError, Severity
+from reconciler.render.problems import problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.render.text import Line
+
+_COLOURS = {
+    "create": "green",
+    "update": "yellow",
+    "replace": "magenta",
+    "remove": "red",
+    "warn": "yellow",
+    "error": "red",
+    "note": "bright_black",
+}
+
+
+def show(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print lines, coloured by their tone where a terminal shows colour."""
+    for line in lines:
+        bold = line.tone.value == "title"
+        click.echo(click.style(line.text, fg=_COLOURS.get(line.tone.value), bold=bold or None), err=err)
+
+
+def show_problems(found: Sequence[Diagnostic], sources: Mapping[str, tuple[str, ...]]) -> None:
+    """Print diagnostics, each with the line it is about."""
+    if found:
+        worst = "red" if any(one.severity is Severity.ERROR for one in found) else "yellow"
+        click.echo(click.style(problems(found, sources), fg=worst), err=True)
+
+
+def report(fault: Exception) -> int:
+    """Print what went wrong and return its exit code; a mistake of ours is shown as one."""
+    if isinstance(fault, ReconcilerError):
+        show_problems(fault.diagnostics, getattr(fault, "sources", {}))
+        return fault.exit_code
+    raise fault
+
+
+def is_private() -> bool:
+    """Whether only the person at the terminal sees standard output."""
+    return sys.stdout.isatty()
+
+
+def has_errors(found: Iterable[Diagnostic]) -> bool:
+    """Whether any diagnostic stops its address."""
+    return any(one.severity is Severity.ERROR for one in found)
+
+
+def confirm(question: str) -> bool:
+    """Ask, on a terminal; without one nobody can consent, and the answer is no."""
+    if not sys.stdin.isatty():
+        click.echo("error: nobody is here to ask; consent with --yes.", err=True)
+        return False
+    answer: str = click.prompt(f"{question}\nOnly 'yes' goes on", default="", show_default=False, err=True)
+    return answer.strip() == "yes"
+
+
+__all__ = ["ExitCode", "confirm", "has_errors", "is_private", "report", "show", "show_problems"]

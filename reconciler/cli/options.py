@@ -1,0 +1,130 @@
+"""The options that several commands share, and what they add up to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.variables import Inputs
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the shared options say."""
+
+    path: Path
+    inputs: Inputs
+    form: str
+    local: bool = False
+    endpoint: str = ""
+    profile: str = ""
+    only: tuple[str, ...] = ()
+    parallelism: int = 10
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """``name=value``."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split at the first equals sign."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not equals or not name:
+            self.fail(f"{value!r} is no pair; write --var name=value", param, ctx)
+        return name, text
+
+
+def _together(function: F, options: list[Callable[[F], F]]) -> F:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def spec_options(function: F) -> F:
+    """Add what every command that reads specs takes."""
+    return _together(
+        function,
+        [
+            click.argument("path", type=click.Path(path_type=Path)),
+            click.option(
+                "-e", "--env", "environment", default="", metavar="ENV", help="The environment to use."
+            ),
+            click.option(
+                "--var", "variables", type=Pair(), multiple=True, help="Set a variable (repeatable)."
+            ),
+            click.option(
+                "--var-file",
+                "files",
+                type=click.Path(path_type=Path),
+                multiple=True,
+                metavar="FILE",
+                help="Read variables from a YAML map (repeatable).",
+            ),
+            click.option(
+                "--format",
+                "form",
+                type=click.Choice(["text", "json", "markdown"]),
+                default="text",
+                show_default=True,
+                help="How to show the result; json and markdown are safe to share.",
+            ),
+        ],
+    )
+
+
+def account_options(function: F) -> F:
+    """Add what every command that reads an account takes."""
+    return _together(
+        function,
+        [
+            click.option("--local", is_flag=True, help="Use the emulator of this folder instead of Twilio."),
+            click.option(
+                "--endpoint",
+                default="",
+                metavar="URL",
+                help="Use an emulator elsewhere; no real credentials go there.",
+            ),
+            click.option("--profile", default="", metavar="NAME", help="A profile of the Twilio CLI."),
+            click.option("--only", multiple=True, metavar="GLOB", help="Only these addresses (repeatable)."),
+            click.option(
+                "--parallelism",
+                type=click.IntRange(1, 100),
+                default=10,
+                show_default=True,
+                metavar="N",
+                help="Calls at once.",
+            ),
+            click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes."),
+        ],
+    )
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """Return the shared options as one value. Raises click.UsageError where they contradict each other."""
+    from reconciler.variables import Inputs
+
+    if options.get("local") and options.get("endpoint"):
+        raise click.UsageError("--local and --endpoint exclude each other: choose one emulator.")
+    inputs = Inputs(
+        flags=tuple(options["variables"]),
+        files=tuple(options["files"]),
+        environ=dict(os.environ),
+        environment=options["environment"],
+    )
+    names = ("local", "endpoint", "profile", "only", "parallelism")
+    given = {name: options[name] for name in names if name in options}
+    return Settings(options["path"], inputs, options["form"], **given)

@@ -1,0 +1,99 @@
+"""Where a command works: the emulator of this folder, one elsewhere, or Twilio → a Gateway.
+
+An emulator is only ever given the emulator's own credentials.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from reconciler.cli.credentials import read_credentials
+from reconciler.diagnostics import ReconcilerError
+from reconciler.gateway import Credentials, Gateway
+from reconciler.pace import WallClock
+from reconciler.render.numbers import Numbers
+from reconciler.transport import Network
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from reconciler.cli.options import Settings
+
+LOCK_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A way into an account, and the key under which its phone numbers are tagged in shared output."""
+
+    gateway: Gateway
+    numbers: Numbers
+    where: str
+
+
+@asynccontextmanager
+async def open_door(settings: Settings, folder: Path, writes_per_second: int) -> AsyncIterator[Door]:
+    """Open the account that the settings mean. Raises ReconcilerError where that cannot be."""
+    async with AsyncExitStack() as stack:
+        if settings.local:
+            yield await _local(settings, folder, stack)
+        elif settings.endpoint:
+            yield await _elsewhere(settings, settings.endpoint, stack)
+        else:
+            credentials = read_credentials(os.environ, Path.home(), settings.profile)
+            network = await stack.enter_async_context(Network())
+            gateway = Gateway(
+                network,
+                credentials,
+                parallelism=settings.parallelism,
+                writes_per_second=writes_per_second,
+                clock=WallClock(),
+            )
+            yield Door(gateway, _numbers(credentials), f"account {credentials.account_sid}")
+
+
+async def _local(settings: Settings, folder: Path, stack: AsyncExitStack) -> Door:
+    from reconciler import emulator
+
+    try:
+        home = stack.enter_context(emulator.open_home(folder, LOCK_TIMEOUT_S))
+    except emulator.WorldError as fault:
+        raise ReconcilerError("the emulator of this folder cannot be used", str(fault)) from fault
+    if isinstance(home, emulator.Running):
+        return await _elsewhere(settings, home.url, stack)
+    credentials = _emulators_own()
+    gateway = Gateway(emulator.InProcess(home.store), credentials, parallelism=settings.parallelism)
+    return Door(gateway, _numbers(credentials), "the emulator of this folder")
+
+
+async def _elsewhere(settings: Settings, url: str, stack: AsyncExitStack) -> Door:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ReconcilerError(
+            f"{url!r} is no endpoint", "Give the url of an emulator: --endpoint http://127.0.0.1:8010"
+        )
+    if parts.hostname.endswith((".twilio.com", ".twil.io")):
+        raise ReconcilerError("--endpoint is for an emulator", "For the real Twilio leave --endpoint out.")
+    network = await stack.enter_async_context(Network())
+    credentials = _emulators_own()
+    gateway = Gateway(network, credentials, endpoint=url, parallelism=settings.parallelism)
+    return Door(gateway, _numbers(credentials), f"the emulator at {url}")
+
+
+def _emulators_own() -> Credentials:
+    from reconciler import emulator
+
+    return Credentials(emulator.ACCOUNT_SID, emulator.ACCOUNT_SID, emulator.AUTH_TOKEN)
+
+
+def _numbers(credentials: Credentials) -> Numbers:
+    """Return the masking of phone numbers, keyed by RECONCILER_KEY or else by the credential itself."""
+    secret = os.environ.get("RECONCILER_KEY") or credentials.password
+    return Numbers(hmac.new(secret.encode(), b"reconciler phone numbers", hashlib.sha256).digest())

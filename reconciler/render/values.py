@@ -1,0 +1,139 @@
+"""Values, paths and addresses of a plan → text on one line, safe to show, with numbers masked."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from os.path import commonprefix
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from reconciler.model import Address, Edit, Fields, Joined, Lookup, Path, Ref, Secret, Value
+from reconciler.render.visible import LONGEST, quoted, quoted_cut, visible_cut
+
+if TYPE_CHECKING:
+    from reconciler.model import Json
+    from reconciler.render.numbers import Numbers
+
+NONE = "(none)"
+SENSITIVE = "(sensitive)"
+UNKNOWN = "known after apply"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_DEEPEST = 6
+_MOST = 20
+_LEAD = 24
+"""How much of what two long texts have in common is shown before their first difference."""
+
+_NAMING = (
+    "friendly_name",
+    "unique_name",
+    "identity",
+    "address",
+    "proxy",
+    "projected",
+    "target",
+    "flow",
+    "url",
+)
+"""What a person recognises a resource by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Writes the parts of a plan as text, all numbers shown in one way."""
+
+    numbers: Numbers
+
+    def text(self, text: str, longest: int = 600) -> str:
+        """Return a sentence or a name."""
+        return visible_cut(self.numbers.mask(text), longest)
+
+    def address(self, address: Address) -> str:
+        """Return an address in full."""
+        return self.text(str(address))
+
+    def last(self, address: Address) -> str:
+        """Return the last step of an address: what names it below its parent."""
+        return self.text("/".join(address.steps[-1]))
+
+    def path(self, path: Path) -> str:
+        """Return a dotted path; a name that is more than letters and digits stands in quotes."""
+        return ".".join(self._name(name) for name in path)
+
+    def _name(self, name: str) -> str:
+        return name if _PLAIN_NAME.fullmatch(name) else quoted_cut(self.numbers.mask(name))
+
+    def value(self, value: Value) -> str:
+        """Return a value as a reader wants to see it; what a Secret hides is never looked at."""
+        if isinstance(value, Secret):
+            return SENSITIVE
+        if isinstance(value, Ref):
+            return f"({UNKNOWN}: {value.attribute} of {self.address(value.address)})"
+        if isinstance(value, Joined):
+            return f"{self._joined(value)} ({UNKNOWN})"
+        if isinstance(value, Lookup):
+            return f"{quoted_cut(self.numbers.mask(value.name))} (from {self.text(value.collection)})"
+        return NONE if value is None else self._json(value, _DEEPEST)
+
+    def _joined(self, value: Joined) -> str:
+        # Masked as one text: the digits of a number may stand in two parts of it.
+        whole = "".join(
+            part if isinstance(part, str) else f"${{{part.address}.{part.attribute}}}" for part in value.parts
+        )
+        return quoted_cut(self.numbers.mask(whole))
+
+    def _json(self, value: Json, depth: int) -> str:
+        if isinstance(value, str):
+            return quoted_cut(self.numbers.mask(value))
+        if isinstance(value, list):
+            return self._several(
+                "[]", [self._json(one, depth - 1) for one in value[:_MOST]] if depth else [], value
+            )
+        if isinstance(value, dict):
+            pairs = list(value.items())[:_MOST] if depth else []
+            shown = [
+                f"{quoted_cut(self.numbers.mask(key))}: {self._json(one, depth - 1)}" for key, one in pairs
+            ]
+            return self._several("{}", shown, value)
+        return json.dumps(value)
+
+    def _several(self, braces: str, shown: list[str], all_of: list[Json] | dict[str, Json]) -> str:
+        more = [f"… {len(all_of):,} in all"] if len(shown) < len(all_of) else []
+        return f"{braces[0]}{', '.join([*shown, *more])}{braces[1]}"
+
+    def edit(self, edit: Edit) -> tuple[str, str]:
+        """Return (before, after). Two long texts are shown from where they begin to differ."""
+        before, after = edit.before, edit.after
+        if isinstance(before, str) and isinstance(after, str):
+            before, after = self.numbers.mask(before), self.numbers.mask(after)
+            skipped = len(commonprefix([before, after])) - _LEAD
+            if max(len(before), len(after)) > LONGEST and skipped > 0:
+                return _from(before, skipped), _from(after, skipped)
+        return self.value(before), self.value(after)
+
+    def naming(self, fields: Fields) -> list[tuple[str, str]]:
+        """Return (name, value) of what a person recognises a resource by.
+
+        Of a url only the host is shown: the rest often is a secret, and who wrote it cannot be asked.
+        """
+        found = [(name, fields[(name,)]) for name in _NAMING if fields.get((name,)) is not None]
+        return [(name, self._host(value) if name == "url" else self.value(value)) for name, value in found]
+
+    def _host(self, value: Value) -> str:
+        if not isinstance(value, str):
+            return self.value(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            return quoted("…")
+        return quoted_cut(self.numbers.mask(f"{parts.scheme}://{parts.hostname or ''}/…"))
+
+
+def _from(text: str, start: int) -> str:
+    tail = text[start:]
+    return (
+        f"… {quoted(tail)}"
+        if len(tail) <= LONGEST
+        else f"… {quoted(tail[:LONGEST])} … {len(text):,} characters"
+    )
