@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     from reconciler.diagnostics import Diagnostic
     from reconciler.documents import Document
-    from reconciler.model import Value
-
 M = TypeVar("M", bound=BaseModel)
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -99,7 +97,7 @@ def _stack(
     environment: EnvironmentSpec | None,
     owner: Owner,
     graph: Graph,
-    senders: abc.Mapping[str, Value],
+    senders: abc.Mapping[str, tuple[str, ...]],
 ) -> Stack:
     rate: int | None = None
     for limits in (environment.limits if environment else None, spec.limits):
@@ -194,25 +192,29 @@ def _environment_variables(reading: _Reading, environment: str) -> Mapping | Non
     return variables if isinstance(variables, Mapping) else None
 
 
-def _senders(reading: _Reading, scope: Scope) -> dict[str, Value]:
+def _senders(reading: _Reading, scope: Scope) -> dict[str, tuple[str, ...]]:
     block = _map_at(reading, "senders")
     settled = substitute(block, scope, reading.problems) if block else None
-    senders: dict[str, Value] = {}
+    senders: dict[str, tuple[str, ...]] = {}
     for entry in settled if isinstance(settled, Mapping) else ():
-        if isinstance(entry.value, Failed):
-            senders[entry.key.text] = ""
-            continue
-        value = entry.value.text if isinstance(entry.value, Scalar) else None
-        senders[entry.key.text] = value or ""
-        problem = (
-            sender_problem(value)
-            if value is not None
-            else f"expected text, found {shape(_input(entry.value))}"
-        )
-        if problem:
-            detail = "A sender is a number of ours, + and digits; on WhatsApp with the prefix whatsapp:"
-            reading.problems.append(error(problem, detail, place=entry.value.place))
+        senders[entry.key.text] = _sender(reading, entry.value)
     return senders
+
+
+def _sender(reading: _Reading, node: Node) -> tuple[str, ...]:
+    """Return the numbers of one sender; none, with the problem noted, where they cannot be read."""
+    if _failed(node):
+        return ()
+    items = node.items if isinstance(node, Sequence) else (node,)
+    numbers = tuple(item.text for item in items if isinstance(item, Scalar))
+    problem = sender_problem(numbers)
+    if len(numbers) < len(items) or not items:
+        problem = f"expected a number or a list of numbers, found {shape(_input(node))}"
+    if not problem:
+        return numbers
+    detail = "A sender is a number of ours, + and digits; on WhatsApp with the prefix whatsapp:"
+    reading.problems.append(error(problem, detail, place=node.place))
+    return ()
 
 
 # --- resources ---------------------------------------------------------------------------------------------

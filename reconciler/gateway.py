@@ -14,8 +14,9 @@ import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
@@ -37,6 +38,8 @@ NOT_FOUND = 20404
 TIMEOUT_S = 15.0
 ATTEMPTS = 6
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
+_LONGEST_ASKED_S = 300.0
+"""A server that asks for a longer pause than this is not waited for."""
 
 
 class WriteWhilePlanningError(RuntimeError):
@@ -56,7 +59,7 @@ class Credentials:
 
 
 class Gateway:
-    """The door to one account. `endpoint` replaces ``https://<product>.twilio.com`` by ``<endpoint>/<product>…``."""
+    """The door to one account; `endpoint` replaces ``https://<product>.`` by ``<endpoint>/<product>.``."""
 
     def __init__(
         self,
@@ -106,7 +109,7 @@ class Gateway:
         try:
             return await self.get(host, path)
         except ApiError as refusal:
-            if refusal.code == NOT_FOUND or refusal.status == 404:
+            if _is_absence(refusal):
                 return None
             raise
 
@@ -115,12 +118,20 @@ class Gateway:
     ) -> list[Row]:
         """Return all rows of a collection, each once, although pages may shift while they are read."""
         url = self._url(host, path, {"PageSize": str(page_size), **(query or {})})
-        rows: dict[str, Row] = {}
+        rows: dict[object, Row] = {}
+        seen: set[str] = set()
         while url:
+            if url in seen:
+                raise ApiError(f"the pages of {'/'.join(path)} lead in a circle", "Try again later.")
+            seen.add(url)
             page = await self._call("GET", url)
-            rows |= {str(row.get("sid", len(rows))): row for row in page.get(key, [])}
+            if not isinstance(page.get(key), list):
+                summary = f"GET {_shown(url)}: the answer holds no {key}"
+                raise ApiError(summary, "Is this Twilio, or a proxy in between?")
+            for row in page[key]:
+                rows[row.get("sid") or len(rows)] = row
             following = (page.get("meta") or {}).get("next_page_url")
-            url = self._own(host, following) if following else ""
+            url = self._own(host, str(following)) if following else ""
         return [*rows.values()]
 
     async def write(self, method: str, host: str, path: Sequence[str], body: Body | None, family: str) -> Row:
@@ -130,33 +141,42 @@ class Gateway:
         """
         if not self._writable:
             raise WriteWhilePlanningError(f"{method} {'/'.join(path)} while planning")
-        await self._rate.wait(family)
-        return await self._call(method, self._url(host, path, None), body)
+        return await self._call(method, self._url(host, path, None), body, family)
 
     # --- one call ------------------------------------------------------------------------------------------
 
-    async def _call(self, method: str, url: str, body: Body | None = None) -> Row:
+    async def _call(self, method: str, url: str, body: Body | None = None, family: str | None = None) -> Row:
         for attempt in range(ATTEMPTS):
-            outcome = await self._attempt(method, url, body)
+            outcome = await self._attempt(method, url, body, family)
             if not isinstance(outcome, _Again):
                 return outcome
-            if attempt + 1 == ATTEMPTS:
+            if attempt + 1 == ATTEMPTS or outcome.pause_s > _LONGEST_ASKED_S:
                 raise outcome.refusal
             await self._clock.sleep(outcome.pause_s or self._pause_s(attempt))
         raise AssertionError("unreachable")
 
-    async def _attempt(self, method: str, url: str, body: Body | None) -> Row | _Again:
+    async def _attempt(self, method: str, url: str, body: Body | None, family: str | None) -> Row | _Again:
         content_type, content = encode(body)
         headers = {"Content-Type": content_type} if content_type else {}
+        await self._enter(family)
         try:
-            async with self._concurrency:
-                self.calls[method] += 1
-                answer = await self._client.request_async(
-                    method, url, headers=headers, data=content, timeout=TIMEOUT_S
-                )
+            self.calls[method] += 1
+            answer = await self._client.request_async(
+                method, url, headers=headers, data=content, timeout=TIMEOUT_S
+            )
         except TransportError as fault:
             return self._unanswered(method, url, fault)
+        finally:
+            await self._concurrency.leave()
         return self._answered(method, url, answer)
+
+    async def _enter(self, family: str | None) -> None:
+        """Wait for a place; a write waits for its family's turn too, so that it goes when it is counted."""
+        if family is None:
+            await self._concurrency.enter()
+            return
+        async with self._rate.turn(family):
+            await self._concurrency.enter()
 
     def _unanswered(self, method: str, url: str, fault: TransportError) -> _Again:
         lost = method != "GET" and fault.sent
@@ -173,9 +193,11 @@ class Gateway:
 
     def _answered(self, method: str, url: str, answer: Response) -> Row | _Again:
         status = answer.status_code
-        if status < 300 or (status == 404 and method == "DELETE"):
-            return _row(method, answer.text) if status < 300 else {}
+        if status < 300:
+            return _row(method, url, answer.text)
         refusal = translate(method, url, answer)
+        if method == "DELETE" and _is_absence(refusal):
+            return {}
         if status == 429:
             self._concurrency.slow_down()
             return _Again(refusal, _retry_after_s(answer))
@@ -193,17 +215,22 @@ class Gateway:
         return f"{self._endpoint}/{host}.twilio.com" if self._endpoint else f"https://{host}.twilio.com"
 
     def _url(self, host: str, path: Sequence[str], query: Mapping[str, str] | None) -> str:
-        tail = "/".join(quote(part, safe="") for part in path)
+        tail = "/".join(_segment(part) for part in path)
         return f"{self._base(host)}/{tail}" + (f"?{urlencode(query)}" if query else "")
 
     def _own(self, host: str, url: str) -> str:
-        """Return a page's url if it leads back to where its first page came from; credentials go nowhere else."""
+        """Return a page's url if it leads where its first page came from: credentials go nowhere else."""
         here = urlsplit(self._base(host))
-        there = urlsplit(url)
-        hosts = {here.netloc, self._client_host(host)}
-        if there.scheme != here.scheme or there.netloc not in hosts or there.username:
-            raise ApiError(f"a page of {host} points to another host: {there.netloc}", "It was not followed.")
-        return url
+        try:
+            there = urlsplit(url if _PLAIN_URL.fullmatch(url) else "")
+        except ValueError:
+            there = urlsplit("")
+        origins = {(here.scheme, here.netloc), (here.scheme, self._client_host(host))}
+        inside = there.path.startswith(f"{here.path}/") and ".." not in unquote(there.path).split("/")
+        if (there.scheme, there.netloc) not in origins or not inside:
+            summary = f"a page of {host} leads to another place: {there.hostname}"
+            raise ApiError(summary, "It was not followed.")
+        return urlunsplit((there.scheme, there.netloc, there.path, there.query, ""))
 
     def _client_host(self, host: str) -> str:
         return str(urlsplit(self._client.get_hostname(f"https://{host}.twilio.com")).netloc)
@@ -224,7 +251,7 @@ class _Door(AsyncHttpClient):  # type: ignore[misc]  # the SDK carries no types
         super().__init__(logger=None, is_async=True)
         self._transport = transport
 
-    async def request(  # noqa: PLR0913 - the SDK's signature
+    async def request(
         self,
         method: str,
         url: str,
@@ -233,7 +260,7 @@ class _Door(AsyncHttpClient):  # type: ignore[misc]  # the SDK carries no types
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the SDK's signature
-        allow_redirects: bool = False,  # noqa: ARG002, FBT001, FBT002 - the SDK's signature
+        allow_redirects: bool = False,  # noqa: ARG002 - the SDK's signature
     ) -> Response:
         """Carry one call of the SDK over our transport."""
         full = f"{url}?{urlencode(params)}" if params else url
@@ -246,7 +273,18 @@ class _Door(AsyncHttpClient):  # type: ignore[misc]  # the SDK carries no types
         return Response(status, body.decode("utf-8", "replace"), answered)
 
 
-# --- bytes in and out --------------------------------------------------------------------------------------
+# --- segments and bytes -------------------------------------------------------------------------------------
+
+
+_PLAIN_URL = re.compile(r"[!-\[\]-~]+")
+"""Printable ASCII without a backslash: nothing that two readers of a url take differently."""
+
+
+def _segment(part: str) -> str:
+    """Return one segment of a path. Raises ValueError where it is empty: that would be the path above."""
+    if not part:
+        raise ValueError("a segment of a path is empty")
+    return part.replace(".", "%2E") if part in (".", "..") else quote(part, safe="")
 
 
 def encode(body: Body | None) -> tuple[str, bytes]:
@@ -280,13 +318,12 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "")
 
 
-def _row(method: str, text: str) -> Row:
+def _row(method: str, url: str, text: str) -> Row:
     try:
         row = json.loads(text) if text.strip() else {}
     except ValueError:
-        raise ApiError(
-            "the answer is no JSON", "Is this Twilio, or a proxy in between?", ambiguous=True
-        ) from None
+        summary = f"{method} {_shown(url)}: the answer is no JSON"
+        raise ApiError(summary, "Is this Twilio, or a proxy in between?", ambiguous=method != "GET") from None
     return row if isinstance(row, dict) else {"value": row}
 
 
@@ -331,8 +368,19 @@ def _shown(url: str) -> str:
     return re.sub(r"^(/[a-z-]+\.twilio\.com)?/v\d+", "", path) or "/"
 
 
+def _is_absence(refusal: ApiError) -> bool:
+    """Whether Twilio says that there is no such thing; a 404 without a code is somebody else's."""
+    return refusal.code == NOT_FOUND or (refusal.status == 404 and refusal.code != 0)
+
+
 def _retry_after_s(answer: Response) -> float:
-    for name, value in (answer.headers or {}).items():
-        if name.lower() == "retry-after" and str(value).strip().isdigit():
-            return float(value)
-    return 0.0
+    """Return how long the server asks to wait, 0 where it does not; a date counts from the answer's."""
+    headers = {name.lower(): str(value).strip() for name, value in (answer.headers or {}).items()}
+    asked = headers.get("retry-after", "")
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked):
+        return float(asked)
+    try:
+        until, now = (parsedate_to_datetime(text) for text in (asked, headers.get("date", "")))
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0

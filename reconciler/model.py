@@ -128,7 +128,17 @@ class Lookup:
         return self.name
 
 
-Value: TypeAlias = "Json | Ref | Joined | Lookup | Secret"
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A value to be chosen from `candidates`, so that no pair is used twice and as little as possible moves."""
+
+    candidates: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.candidates)}"
+
+
+Value: TypeAlias = "Json | Ref | Joined | Lookup | Pool | Secret"
 """A leaf of a resource. ``None`` in what is desired means *not there*: clear it."""
 
 Fields: TypeAlias = "Mapping[Path, Value]"

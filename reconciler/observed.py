@@ -15,6 +15,7 @@ from reconciler.diagnostics import ApiError, ReconcilerError
 from reconciler.kinds.base import Kind, MarkHome, Way, live_mark
 from reconciler.model import Address, Graph, Live, Lookup, Resource, reveal
 from reconciler.pairing import Found, Observed, pair
+from reconciler.pools import settle_pools
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -82,10 +83,34 @@ async def observe(
             desired, found[kind.name] = await _Reader(gateway, kinds, target, desired).roots(
                 kind, wanted, include_closed=include_closed
             )
+    by_name = {kind.name: kind for kind in kinds}
+    desired, unplaced = settle_pools(desired, by_name, _marked_fields(desired, found, by_name))
+    problems += [
+        diagnostics.error("the pool has no number left for this party", "Add numbers to it.", address=address)
+        for address in unplaced
+    ]
+    refused |= set(unplaced)
     observed = pair(desired, found, kinds, target.owner)
     return desired, replace(
         observed, refused=observed.refused | refused, diagnostics=(*problems, *observed.diagnostics)
     )
+
+
+def _marked_fields(
+    desired: Graph, found: Mapping[str, tuple[Found, ...]], kinds: Mapping[str, Kind]
+) -> dict[Address, Fields]:
+    """Return what the row marked with each address's key says now, for what stands in something."""
+    parents = {
+        (a.kind, kinds[a.kind].natural_key(r.fields)): a for a, r in desired.resources.items() if a.parent is None
+    }
+    marked: dict[Address, Fields] = {}
+    for kind, rows in found.items():
+        for row in rows:
+            parent = parents.get((kind, kinds[kind].natural_key(row.fields)))
+            for name, children in row.children.items():
+                keyed = ((child.live.mark.key, child.fields) for child in children if child.live.mark)
+                marked |= {Address.of(name, key, parent): fields for key, fields in keyed}
+    return marked
 
 
 class _Reader:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import AsyncIterator, Hashable
 
 
 class Clock(Protocol):
@@ -49,11 +51,19 @@ class Concurrency:
         self._free = asyncio.Condition()
 
     async def __aenter__(self) -> None:
+        await self.enter()
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.leave()
+
+    async def enter(self) -> None:
+        """Wait for a free place and take it."""
         async with self._free:
             await self._free.wait_for(self._has_room)
             self._running += 1
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def leave(self) -> None:
+        """Give the place back."""
         async with self._free:
             self._running -= 1
             self._free.notify_all()
@@ -72,21 +82,32 @@ class Concurrency:
 
 
 class Rate:
-    """`per_second` writes to each key on average, as many at once; 0 means no limit."""
+    """`per_second` writes to each key on average, as many (one at least) at once; 0 means no limit."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self.per_second = per_second
         self._clock = clock
+        self._gates: dict[Hashable, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._spent: dict[Hashable, float] = {}
         """Key → the moment at which its allowance is whole again."""
 
-    async def wait(self, key: Hashable) -> None:
-        """Return when one more write to `key` is within the rate."""
+    @asynccontextmanager
+    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+        """Enter when one more write to `key` is within the rate; it counts from when the block is left.
+
+        Callers of one key enter one after another, so a block that waits for something else delays the next
+        write instead of letting those that are due pile up.
+        """
         if not self.per_second:
+            yield
             return
-        now = self._clock.monotonic()
-        whole_s = max(now, self._spent.get(key, now)) + 1 / self.per_second
-        self._spent[key] = whole_s
-        ahead_s = whole_s - now - 1.0
-        if ahead_s > 0:
-            await self._clock.sleep(ahead_s)
+        between_s = 1 / self.per_second
+        async with self._gates[key]:
+            ahead_s = self._whole_s(key) + between_s - self._clock.monotonic() - max(1.0, between_s)
+            if ahead_s > 0:
+                await self._clock.sleep(ahead_s)
+            yield
+            self._spent[key] = self._whole_s(key) + between_s
+
+    def _whole_s(self, key: Hashable) -> float:
+        return max(self._clock.monotonic(), self._spent.get(key, 0.0))

@@ -14,6 +14,7 @@ from reconciler.diff.compare import largest_mark
 from reconciler.kinds import mark as marks
 from reconciler.kinds.base import ATTRIBUTES, Finding, Kind, MarkHome, Site, attributes_text, split_attributes
 from reconciler.model import Address, Graph, Joined, Ref, Resource, Secret, refs_in
+from reconciler.pools import settle_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,8 +41,12 @@ def check_graph(graph: Graph, kinds: tuple[Kind, ...], site: Site, owner: Owner)
     found = [finding for siblings in families.values() for finding in _check_family(siblings, by_name, site)]
     for resource in graph.resources.values():
         found += _check_sizes(graph, resource, by_name, owner)
+    settled, unplaced = settle_pools(graph, by_name, {})
+    for address in unplaced:
+        detail = "Each conversation of a party needs a number of its own: add numbers to the pool."
+        found.append(Finding(address, ("via",), "the pool has no number left for this party", detail))
     problems = [_diagnostic(graph, finding) for finding in found]
-    return [*problems, *_check_claims(graph, by_name), *_check_rings(graph)]
+    return [*problems, *_check_claims(settled, by_name), *_check_rings(graph)]
 
 
 def _diagnostic(graph: Graph, finding: Finding) -> Diagnostic:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import PlainValidator
 
 from reconciler.kinds.fields import NONE, Integer, Name, Names, Object, Spec, one_of, read_name, wrong
-from reconciler.kinds.participant import is_address, number_of
+from reconciler.kinds.participant import is_address
 from reconciler.model import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from reconciler.model import Graph, Value
+    from reconciler.model import Graph
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _ACCOUNT = re.compile(r"AC[0-9a-f]{32}")
@@ -83,11 +83,15 @@ class Stack:
     account: str = ""
     """The account that the chosen environment names; '' where it names none."""
     writes_per_second: int = 10
-    senders: Mapping[str, Value] = field(default_factory=dict)
+    senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def sender_problem(text: Any) -> str:
-    """Return what is wrong with a sender; '' where nothing is."""
-    if not isinstance(text, str) or not is_address(text):
-        return f"{text!r} is no sender of ours"
-    return "" if number_of(text) else "this sender has no number"
+def sender_problem(numbers: tuple[str, ...]) -> str:
+    """Return what is wrong with a sender, one number or a pool of them; '' where nothing is."""
+    for number in numbers:
+        if not is_address(number):
+            return f"{number!r} is no sender of ours"
+    channels = sorted({number.rpartition(":")[0] or "sms" for number in numbers})
+    if len(channels) > 1:
+        return f"a pool has numbers of one channel, this one of {' and '.join(channels)}"
+    return "" if len(set(numbers)) == len(numbers) else "a number stands in this pool twice"

@@ -7,6 +7,7 @@ phone numbers; this one takes and gives bytes and logs nothing.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,19 +60,33 @@ class Network:
 
         if self._session is None:
             raise RuntimeError("Network is used inside `async with`")
+        sent = dict(headers)
+        basic = sent.pop("Authorization", "")
         try:
             async with self._session.request(
                 method,
                 URL(url, encoded=True),
-                headers=headers,
+                headers=sent,
+                # Named as such, so that aiohttp does not look for other credentials in ~/.netrc.
+                auth=aiohttp.BasicAuth.decode(basic) if basic else None,
                 data=body or None,
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
+                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2),
                 allow_redirects=False,
             ) as answer:
                 return answer.status, dict(answer.headers), await answer.read()
-        except aiohttp.ClientConnectorError as fault:
-            raise TransportError(f"cannot connect to {fault.host}:{fault.port}", sent=False) from fault
-        except TimeoutError as fault:
-            raise TransportError(f"no answer within {timeout_s:g} s", sent=True) from fault
-        except aiohttp.ClientError as fault:
-            raise TransportError(f"the connection broke: {type(fault).__name__}", sent=True) from fault
+        except (aiohttp.ClientError, OSError, ValueError) as fault:
+            before = (
+                aiohttp.ClientConnectorError,  # TLS included
+                aiohttp.ConnectionTimeoutError,
+                aiohttp.ClientHttpProxyError,
+                ValueError,  # no url that could be asked
+            )
+            raise TransportError(_told(fault, url, timeout_s), sent=not isinstance(fault, before)) from fault
+
+
+def _told(fault: Exception, url: str, timeout_s: float) -> str:
+    """Return what happened in a few words; never the fault's own, which may hold what was sent."""
+    place = urlsplit(url).netloc.rpartition("@")[2]
+    if isinstance(fault, TimeoutError):
+        return f"no answer from {place} within {timeout_s:g} s"
+    return f"no answer from {place}: {type(fault).__name__}"

@@ -37,7 +37,9 @@ def problems(tmp_path: Path, text: str, **inputs: Any) -> list[str]:
     with pytest.raises(SpecError) as caught:
         read(tmp_path, text, **inputs)
     return [
-        f"{p.place.line}:{p.place.column} {p.summary} | {p.detail}" if p.place else f"{p.summary} | {p.detail}"
+        f"{p.place.line}:{p.place.column} {p.summary} | {p.detail}"
+        if p.place
+        else f"{p.summary} | {p.detail}"
         for p in caught.value.diagnostics
     ]
 
@@ -160,7 +162,10 @@ def test_environments_must_be_chosen_and_exist(tmp_path: Path) -> None:
 
 def test_a_hash_behind_prose_is_pointed_out(tmp_path: Path) -> None:
     """`Order #12` loses its end to a comment; a real comment is left in peace."""
-    text = FRAME + "conversations:\n  a:\n    friendly_name: Order #12\n  b:\n    friendly_name: Order # twelve\n"
+    text = (
+        FRAME
+        + "conversations:\n  a:\n    friendly_name: Order #12\n  b:\n    friendly_name: Order # twelve\n"
+    )
 
     assert [(w.summary, w.detail) for w in read(tmp_path, text).warnings] == [
         (
@@ -195,7 +200,10 @@ MISTAKES = {
         "4:32 the attribute 'reconciler' is reserved | "
         "It holds the mark that tells ours from others'. Use another name.",
     ),
-    "key": ("a b: {}", "4:3 'a b' cannot be a key | A key has letters, digits, dashes and underscores, at most 64."),
+    "key": (
+        "a b: {}",
+        "4:3 'a b' cannot be a key | A key has letters, digits, dashes and underscores, at most 64.",
+    ),
     "no way to reach": (
         "c: {participants: {p: {}}}",
         "4:22 this participant cannot be reached | "
@@ -226,9 +234,7 @@ MISTAKES = {
         "4:40 this identity is in the conversation already | It belongs to conversation/c/participant/p.",
     ),
     "six webhooks": (
-        "c: {webhooks: {"
-        + ", ".join(f"w{n}: {{studio: FW{n:032d}}}" for n in range(6))
-        + "}}",
+        "c: {webhooks: {" + ", ".join(f"w{n}: {{studio: FW{n:032d}}}" for n in range(6)) + "}}",
         "4:268 6 webhooks; Twilio allows 5 in one conversation | Take some out.",
     ),
     "unknown event": (
@@ -263,7 +269,9 @@ def test_mistakes_are_explained_where_they_are(tmp_path: Path, name: str) -> Non
     """Each mistake gives one problem: its place, what is wrong, what would be right."""
     text, expected = MISTAKES[name]
     block = text if text.startswith("{") else f"\n  {text}"
-    found = problems(tmp_path, f"{FRAME}conversations: {block}\n" if block[0] == "{" else f"{FRAME}conversations:{block}\n")
+    found = problems(
+        tmp_path, f"{FRAME}conversations: {block}\n" if block[0] == "{" else f"{FRAME}conversations:{block}\n"
+    )
 
     assert len(found) == 1
     assert expected in found[0]
@@ -271,7 +279,9 @@ def test_mistakes_are_explained_where_they_are(tmp_path: Path, name: str) -> Non
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     """One run of validate shows everything, in the order of the places."""
-    text = "stack: {name: Shop, servce: x}\nconversation: {}\nconversations: {c: {on_closed: reopen}, d: []}\n"
+    text = (
+        "stack: {name: Shop, servce: x}\nconversation: {}\nconversations: {c: {on_closed: reopen}, d: []}\n"
+    )
 
     assert problems(tmp_path, text) == [
         "1:15 a stack's name has lower-case letters, digits and dashes, at most 40 | For example courier-demo.",

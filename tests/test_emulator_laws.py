@@ -1,4 +1,4 @@
-"""Random lives of a world against a small model: what must always hold, under every answer to the open questions."""
+"""Random lives of a world against a small model: what must always hold, under every switch."""
 
 from __future__ import annotations
 
@@ -228,11 +228,11 @@ def test_windows_partition_any_selection(
         reverse=descending,
     )
 
-    pages, starts, start = [], [], None
+    pages: list[list[int]] = []
+    start: int | None = None
     while True:
         found = window(chosen, start, size, by_count=by_count)
         pages.append(found.rows)
-        starts.append(start)
         if found.next is None:
             break
         start = found.next

@@ -112,6 +112,23 @@ def test_a_world_survives_being_closed(tmp_path: Path) -> None:
     again.close()
 
 
+def test_participants_not_attached_yet_survive(tmp_path: Path) -> None:
+    """What is initializing when a world is closed holds its pair and is attached when its time comes."""
+    path, switches = tmp_path / "w.db", Switches(attach_delay_s=5)
+    store = Store(path=path, clock=Clock.frozen(), switches=switches)
+    binding = {"address": "+15550100301", "proxy_address": "+15550100200"}
+    person = json.dumps({"messaging_binding": binding})
+    ask(store, "POST", "/ConversationWithParticipants", {"UniqueName": "x", "Participant": [person]})
+    store.close()
+
+    again = Store(path=path, switches=switches)
+    ask(again, "POST", "/Conversations", {"UniqueName": "y"})
+    assert ask(again, "POST", "/Conversations/y/Participants", PAIR)[1]["code"] == 50416
+    again.advance(5)
+    assert len(ask(again, "GET", "/Conversations/x/Participants")[1]["participants"]) == 1
+    again.close()
+
+
 def test_reset_begins_again(tmp_path: Path) -> None:
     """A reset world is as a new one, on disk too."""
     path = tmp_path / "w.db"

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import json
 import random
 from typing import TYPE_CHECKING
 
 import pytest
-from worlds import World, edited, foreign_rows, random_spec, stack_of, strangers_arrive
+from worlds import (
+    PHONES,
+    World,
+    edited,
+    foreign_rows,
+    random_spec,
+    stack_of,
+    strangers_arrive,
+    there_is,
+    wanted_of,
+)
 
 from reconciler.emulator import Switches
 from reconciler.model import EventKind
+from reconciler.workflow import make_destroy_plan, make_plan
 
 if TYPE_CHECKING:
-    from reconciler.model import Event
+    from reconciler.model import Event, Plan
 
 SEEDS = range(60)
 VARIANTS = Switches.variants()
@@ -67,3 +81,98 @@ def test_what_others_own_is_never_touched(seed: int) -> None:
     after = foreign_rows(world)
 
     assert {sid: after.get(sid) for sid in before} == before
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_there_is_what_the_specs_say(seed: int) -> None:
+    """An oracle that knows no kind finds in the account what the specs want, and nothing more of ours."""
+    dice = random.Random(seed)
+    world, spec = World(seed=seed), random_spec(dice)
+    for _ in range(4):
+        settle(world, spec, seed)
+
+        assert there_is(world, spec) == wanted_of(spec)
+        spec = edited(dice, spec)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_planning_only_reads(seed: int) -> None:
+    """A plan sends GET and nothing else, and the account is as it was."""
+    dice = random.Random(seed)
+    world, spec = World(seed=seed), random_spec(dice)
+    settle(world, spec, seed)
+    before = world.snapshot()
+    gateway = world.gateway
+    asyncio.run(make_plan(stack_of(edited(dice, spec)), gateway))
+    asyncio.run(make_destroy_plan(stack_of(spec), world.gateway, delete=True))
+
+    assert set(gateway.calls) == {"GET"}
+    assert world.snapshot() == before
+
+
+def shuffled(dice: random.Random, tree: object) -> object:
+    """Return JSON with the keys of every object in another order."""
+    if isinstance(tree, dict):
+        keys = list(tree)
+        dice.shuffle(keys)
+        return {key: shuffled(dice, tree[key]) for key in keys}
+    return tree
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_order_of_the_specs_is_irrelevant(seed: int) -> None:
+    """The same specs in another order give the same plan, also over a world that is there."""
+    dice = random.Random(seed)
+    world, spec = World(seed=seed), random_spec(dice)
+    for _ in range(2):
+        first, second = stack_of(spec), stack_of(shuffled(dice, spec))
+
+        assert bare(world.plan(first).plan) == bare(world.plan(second).plan)
+        world.apply(first)
+        spec = edited(dice, spec)
+
+
+def bare(plan: Plan) -> Plan:
+    """Return a plan without the places, which do depend on the order."""
+    changes = tuple(dataclasses.replace(change, place=None) for change in plan.changes)
+    return dataclasses.replace(plan, changes=changes)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("delete", [False, True])
+def test_destroy_leaves_nothing_open_or_nothing_at_all(seed: int, delete: bool) -> None:
+    """Pairs, names and hooks are free after destroy; with --delete no row of ours is left."""
+    dice = random.Random(seed)
+    world, spec = World(seed=seed), random_spec(dice)
+    settle(world, spec, seed)
+    settle(world, edited(dice, spec), seed)
+    strangers_arrive(dice, world)
+    stack = stack_of(spec)
+    events = world.carry_out(world.destroy_plan(stack, delete=delete).plan)
+
+    assert failures(events) == []
+    rows = [
+        whole for whole in world.snapshot().values() if "reconciler" in json.loads(whole["row"]["attributes"])
+    ]
+    assert [whole["row"]["state"] for whole in rows if whole["row"]["state"] != "closed"] == []
+    assert not (delete and rows)
+    assert not [hook for whole in rows for hook in whole["Webhooks"] if "others" not in str(hook)]
+    assert world.destroy_plan(stack, delete=delete).plan.visible == ()
+    settle(world, spec, "again")
+
+
+def test_swapped_pairs_cost_one_gap_only() -> None:
+    """Of two participants that exchange their pairs, one is created before its old row goes."""
+    spec = random_spec(random.Random(1))
+    spec["conversations"] = {
+        key: {"participants": {"p": {"address": phone, "via": "wa"}}, "webhooks": {}}
+        for key, phone in (("a", PHONES[0]), ("b", PHONES[1]))
+    }
+    world = World()
+    settle(world, spec, "first")
+    a, b = (spec["conversations"][key]["participants"]["p"] for key in "ab")
+    a["address"], b["address"] = b["address"], a["address"]
+    done = [event for event in world.apply(stack_of(spec)) if event.kind is EventKind.DONE]
+
+    order = [(event.operation.address.root.key, str(event.operation.half)) for event in done]
+    assert order == [("b", "drop"), ("a", "make"), ("a", "drop"), ("b", "make")]

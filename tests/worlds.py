@@ -200,7 +200,9 @@ def edited(dice: random.Random, spec: Spec) -> Spec:
     """Return the spec after a few edits of the sort people make, still without colliding pairs."""
     new = copy.deepcopy(spec)
     for _ in range(dice.randint(1, 5)):
-        dice.choice([_edit_fields, _edit_fields, _swap_pairs, _move, _drop, _rekey, _add, _edit_webhook])(dice, new)
+        dice.choice([_edit_fields, _edit_fields, _swap_pairs, _move, _drop, _rekey, _add, _edit_webhook])(
+            dice, new
+        )
     return new
 
 
@@ -247,7 +249,10 @@ def _move(dice: random.Random, spec: Spec) -> None:
     if source and goal and source != goal:
         key = _pick(dice, spec["conversations"][source]["participants"])
         if key and key not in spec["conversations"][goal]["participants"]:
-            here, there = spec["conversations"][source]["participants"], spec["conversations"][goal]["participants"]
+            here, there = (
+                spec["conversations"][source]["participants"],
+                spec["conversations"][goal]["participants"],
+            )
             if here[key].get("identity") not in {p.get("identity", "-") for p in there.values()}:
                 there[key] = here.pop(key)
 
@@ -297,7 +302,9 @@ def _edit_webhook(dice: random.Random, spec: Spec) -> None:
 
 def strangers_arrive(dice: random.Random, world: World) -> None:
     """Others add a conversation of their own, and participants, webhooks and attributes in ours."""
-    theirs = world.call("POST", "Conversations", [("FriendlyName", "theirs"), ("UniqueName", f"x{dice.random()}")])
+    theirs = world.call(
+        "POST", "Conversations", [("FriendlyName", "theirs"), ("UniqueName", f"x{dice.random()}")]
+    )
     world.call("POST", f"Conversations/{theirs['sid']}/Participants", [("Identity", "somebody")])
     for row in world.rows("Conversations"):
         path = f"Conversations/{row['sid']}"
@@ -327,3 +334,72 @@ def foreign_rows(world: World) -> dict[str, Any]:
             if hook["configuration"].get("url") == "https://others.example.com/":
                 found[hook["sid"]] = hook
     return found
+
+
+# --- an oracle of its own ----------------------------------------------------------------------------------
+
+
+def wanted_of(spec: Spec) -> dict[str, Any]:
+    """Say in Twilio's words what a spec wants to be there: by unique name, only what the spec mentions.
+
+    Written against Twilio's description and not through any kind, so that a mistake there shows.
+    """
+    return {
+        f"{spec['stack']['name']}.{key}": {
+            "friendly_name": one.get("friendly_name"),
+            "attributes": one.get("attributes", {}),
+            "participants": sorted(_wanted_participant(p) for p in one["participants"].values()),
+            "webhooks": sorted(_wanted_webhook(w) for w in one["webhooks"].values()),
+        }
+        for key, one in spec["conversations"].items()
+    }
+
+
+def _wanted_participant(one: Spec) -> str:
+    proxy = SENDERS.get(one.get("via", ""))
+    address = one.get("address")
+    if address and proxy and proxy.startswith("whatsapp:"):
+        address = f"whatsapp:{address}"
+    return repr((one.get("identity"), address, proxy, sorted(one.get("attributes", {}).items())))
+
+
+def _wanted_webhook(one: Spec) -> str:
+    if "studio" in one:
+        return repr(("studio", one["studio"]))
+    if "triggers" in one:
+        return repr(("trigger", one["url"], sorted(one["triggers"])))
+    return repr(("webhook", one["url"], one["method"], sorted(one["filters"])))
+
+
+def there_is(world: World, spec: Spec) -> dict[str, Any]:
+    """Say in the same words what is there, of open conversations with our stack's names."""
+    found: dict[str, Any] = {}
+    for whole in world.snapshot(open_only=True).values():
+        row = whole["row"]
+        if not str(row["unique_name"]).startswith(f"{spec['stack']['name']}."):
+            continue
+        wanted = spec["conversations"].get(str(row["unique_name"]).partition(".")[2], {})
+        attributes = without_mark(row["attributes"])
+        mentioned = {name: attributes.get(name) for name in wanted.get("attributes", {})}
+        found[row["unique_name"]] = {
+            "friendly_name": row["friendly_name"] if "friendly_name" in wanted else None,
+            "attributes": mentioned,
+            "participants": sorted(_found_participant(p) for p in whole["Participants"]),
+            "webhooks": sorted(_found_webhook(w) for w in whole["Webhooks"]),
+        }
+    return found
+
+
+def _found_participant(row: dict[str, Any]) -> str:
+    binding = row["messaging_binding"] or {}
+    attributes = sorted(without_mark(row["attributes"]).items())
+    return repr((row["identity"], binding.get("address"), binding.get("proxy_address"), attributes))
+
+
+def _found_webhook(row: dict[str, Any]) -> str:
+    settings = row["configuration"]
+    if row["target"] == "studio":
+        return repr(("studio", settings["flow_sid"]))
+    if row["target"] == "trigger":
+        return repr(("trigger", settings["url"], sorted(settings.get("triggers") or settings["filters"])))
+    return repr(("webhook", settings["url"], settings["method"].lower(), sorted(settings["filters"])))

@@ -53,8 +53,16 @@ def live_at(fields: Fields, path: Path) -> Value:
 
 
 def create_edits(wanted: Resource) -> tuple[Edit, ...]:
-    """Return what a creation sets: every leaf that has a value."""
-    return tuple(Edit(path, None, value) for path, value in wanted.fields.items() if value is not None)
+    """Return what a creation sets: every leaf that has a value, sorted by path."""
+    return tuple(
+        Edit(path, None, value)
+        for path, value in sorted(wanted.fields.items(), key=_by_path)
+        if value is not None
+    )
+
+
+def _by_path(leaf: tuple[Path, Value]) -> Path:
+    return leaf[0]
 
 
 def edits_between(kind: Kind, wanted: Resource, live: Resource) -> tuple[Edit, ...]:

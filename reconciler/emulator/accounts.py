@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import conversations, fields, people
 from .errors import ApiError
-from .ordered import Selection
-from .pages import page
+from .pages import listed, page
 from .rows import Configuration, Service
 from .wire import date_text
 
@@ -80,7 +79,7 @@ def fetch_service(call: Call) -> Reply:
 
 def list_services(call: Call) -> Reply:
     """GET the collection."""
-    return page(call, "services", Selection(call.store.index.services), show_service)
+    return page(call, "services", listed(call, call.store.index.services), show_service)
 
 
 def delete_service(call: Call) -> Reply:

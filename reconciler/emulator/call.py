@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from .errors import ApiError
+from .rows import Message, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .rows import Conversation, Row, Service
+    from .rows import Conversation, Service
     from .store import Store
     from .wire import Form, Request
 
+C = TypeVar("C", Webhook, Message)
 Reply = tuple[int, Any]
 Handler = Callable[["Call"], Reply]
 CONVERSATION_SID = re.compile(r"CH[0-9a-fA-F]{32}")
@@ -86,9 +88,9 @@ class Call:
         if code and not self.form.has_any(names):
             raise ApiError(code)
 
-    def row(self, kind: type[Row], sid: str) -> Any:
-        """Return the row of this kind and SID, or refuse with 20404."""
-        found = self.store.index.rows.get(sid)
-        if not isinstance(found, kind):
+    def child(self, kind: type[C], conversation: Conversation) -> C:
+        """Return the row of this kind that the path names in a conversation, or refuse with 20404."""
+        found = self.store.index.rows.get(self.ids["Sid"])
+        if not isinstance(found, kind) or found.conversation_sid != conversation.sid:
             raise self.not_found()
         return found

@@ -15,7 +15,7 @@ from .call import CONVERSATION_SID
 from .errors import ApiError
 from .indexes import date_key
 from .ordered import Ordered, Selection
-from .pages import page
+from .pages import listed, page
 from .rows import Conversation
 from .wire import date_seconds, date_text
 
@@ -94,8 +94,7 @@ def listing(call: Call) -> Reply:
     if start is None and end is None:
         index = store.index
         rows = index.in_state.get((service_sid, state)) if state else index.conversations.get(service_sid)
-        newest_first = store.switches.list_order == "created_desc"
-        return page(call, "conversations", Selection(rows or Ordered(), descending=newest_first), show)
+        return page(call, "conversations", listed(call, rows), show)
     if start is not None and end is not None and end < start:
         raise ApiError(50396)
     chosen = Selection(

@@ -122,10 +122,10 @@ def _torn(path: Path, why: str) -> WorldError:
 def _connect(path: Path, *, fresh: bool) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     if fresh:
-        # Before write-ahead logging starts, so that they stand in the file's own header.
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {FORMAT}")
-        db.executescript(_TABLES)
+        # Before write-ahead logging starts, so that id and format stand in the file's own header; in one
+        # transaction, so that a process killed here leaves an empty file and not half of one.
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
+        db.executescript(f"BEGIN; {marks} {_TABLES} COMMIT;")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")
     return db

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import conversations
 from .addresses import channel_of
 from .errors import ApiError
-from .ordered import Ordered, Selection
-from .pages import page
+from .pages import listed, page
 from .wire import date_text
 
 if TYPE_CHECKING:
@@ -29,9 +28,8 @@ def listing(call: Call) -> Reply:
         raise ApiError(20001, "Ask by Identity or by Address")
     index = call.store.index
     table, value = (index.by_identity, identity) if identity else (index.by_address, address)
-    rows = table.get((call.service.sid, value or "")) or Ordered()
-    newest_first = call.store.switches.list_order == "created_desc"
-    return page(call, "conversations", Selection(rows, descending=newest_first), _show, maximum=50)
+    rows = table.get((call.service.sid, value or ""))
+    return page(call, "conversations", listed(call, rows), _show, maximum=50)
 
 
 def _show(call: Call, row: Participant) -> dict[str, Any]:

@@ -49,13 +49,13 @@ def create(call: Call) -> Reply:
 
 def fetch(call: Call) -> Reply:
     """GET by SID."""
-    return 200, show(call, _addressed(call, call.conversation()))
+    return 200, show(call, call.child(Message, call.conversation()))
 
 
 def update(call: Call) -> Reply:
     """POST the instance."""
     conversation = call.writable_conversation()
-    row = _addressed(call, conversation)
+    row = call.child(Message, conversation)
     call.require_change(_UPDATABLE)
     given = _given(call, conversation)
     if given.get("body") == "" and row.media_sid is None and row.content_sid is None:
@@ -66,7 +66,7 @@ def update(call: Call) -> Reply:
 
 def delete(call: Call) -> Reply:
     """DELETE: 204; the index stays used."""
-    call.store.remove(_addressed(call, call.clearable_conversation()))
+    call.store.remove(call.child(Message, call.clearable_conversation()))
     return 204, None
 
 
@@ -160,13 +160,6 @@ def _built(store: Store, conversation: Conversation, given: dict[str, Any]) -> M
 
 def _names(row: Participant) -> tuple[str | None, ...]:
     return (row.identity, row.address, row.projected_address)
-
-
-def _addressed(call: Call, conversation: Conversation) -> Message:
-    row = call.row(Message, call.ids["Sid"])
-    if isinstance(row, Message) and row.conversation_sid == conversation.sid:
-        return row
-    raise call.not_found()
 
 
 def _delivery(row: Message) -> dict[str, Any] | None:

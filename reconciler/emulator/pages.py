@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from .errors import ApiError
-from .ordered import Selection, window
+from .ordered import Ordered, Selection, window
 
 if TYPE_CHECKING:
     from .call import Call, Reply
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 Show = Callable[["Call", R], dict[str, Any]]
 _PAGING = ("PageSize", "Page", "PageToken")
+
+
+def listed(call: Call, rows: Ordered[R] | None) -> Selection[R]:
+    """Return all rows in the order of lists that have none documented; no list is an empty one."""
+    return Selection(rows or Ordered(), descending=call.store.switches.list_order == "created_desc")
 
 
 def page(

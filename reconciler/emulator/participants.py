@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from . import bindings, fields, people
 from .addresses import Binding, check_binding, shown
 from .errors import ApiError
-from .ordered import Selection
-from .pages import page
-from .rows import Participant, Role
+from .pages import listed, page
+from .rows import Participant
 from .wire import date_text
 
 if TYPE_CHECKING:
@@ -105,8 +104,7 @@ def delete(call: Call) -> Reply:
 def listing(call: Call) -> Reply:
     """GET the collection."""
     rows = call.store.participants(call.conversation())
-    newest_first = call.store.switches.list_order == "created_desc"
-    return page(call, "participants", Selection(rows, descending=newest_first), show)
+    return page(call, "participants", listed(call, rows), show)
 
 
 def drafted(store: Store, form: Form) -> Draft:
@@ -155,24 +153,13 @@ def admit(store: Store, conversation: Conversation, draft: Draft) -> None:
 def check_person(store: Store, service_sid: str, identity: str | None, role_sid: str | None) -> None:
     """Refuse a role that does not exist (50109, 50101), an identity in too many conversations (50214)."""
     if role_sid is not None:
-        check_role(store, service_sid, role_sid)
+        people.check_role(store, service_sid, role_sid, "conversation", unknown=50109)
     joined = store.index.by_identity.get((service_sid, identity or ""), ())
     if len(joined) < CONVERSATIONS_PER_IDENTITY:
         return
     found = (store.conversation(row.conversation_sid) for row in joined)
     if sum(row is not None and row.state != "closed" for row in found) >= CONVERSATIONS_PER_IDENTITY:
         raise ApiError(50214)
-
-
-def check_role(store: Store, service_sid: str, role_sid: str) -> None:
-    """Refuse a role that is not a conversation role of this service (50103, 50109, 50101)."""
-    if not role_sid:
-        raise ApiError(50103)
-    role = store.index.rows.get(role_sid)
-    if not isinstance(role, Role) or role.service_sid != service_sid:
-        raise ApiError(50109)
-    if role.type != "conversation":
-        raise ApiError(50101)
 
 
 def attach(store: Store, service: Service, conversation: Conversation, draft: Draft) -> Participant:
@@ -230,7 +217,7 @@ def _role(store: Store, service_sid: str, form: Form) -> dict[str, str]:
     role_sid = form.get("RoleSid")
     if role_sid is None:
         return {}
-    check_role(store, service_sid, role_sid)
+    people.check_role(store, service_sid, role_sid, "conversation", unknown=50109)
     return {"role_sid": role_sid}
 
 

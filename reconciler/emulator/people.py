@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import fields
+from . import bindings, fields
 from .errors import ApiError
-from .ordered import Ordered, Selection
-from .pages import page
+from .pages import listed, page
 from .rows import Role, Service, User
 from .wire import date_text
 
@@ -129,22 +128,17 @@ def delete_role(call: Call) -> Reply:
 
 def list_roles(call: Call) -> Reply:
     """GET the collection."""
-    rows = call.store.index.roles.get(call.service.sid) or Ordered()
-    return page(call, "roles", Selection(rows), show_role, maximum=50)
+    rows = call.store.index.roles.get(call.service.sid)
+    return page(call, "roles", listed(call, rows), show_role, maximum=50)
 
 
-def check_service_role(store: Store, service_sid: str, role_sid: str) -> None:
-    """Refuse a role that is not a service role of this service (50103, 50100, 50101)."""
-    check_role(store, service_sid, role_sid, "service")
-
-
-def check_role(store: Store, service_sid: str, role_sid: str, kind: str) -> None:
-    """Refuse a role that is not of this service and type."""
+def check_role(store: Store, service_sid: str, role_sid: str, kind: str, unknown: int = 50100) -> None:
+    """Refuse a role that is not of this service (50103, ``unknown``) and type (50101)."""
     if not role_sid:
         raise ApiError(50103)
     role = store.index.rows.get(role_sid)
     if not isinstance(role, Role) or role.service_sid != service_sid:
-        raise ApiError(50100)
+        raise ApiError(unknown)
     if role.type != kind:
         raise ApiError(50101)
 
@@ -168,7 +162,7 @@ def _user_fields(call: Call) -> dict[str, Any]:
     if attributes is not None:
         given["attributes"] = attributes
     if (role_sid := form.get("RoleSid")) is not None:
-        check_service_role(store, call.service.sid, role_sid)
+        check_role(store, call.service.sid, role_sid, "service")
         given["role_sid"] = role_sid
     return given
 
@@ -198,17 +192,20 @@ def update_user(call: Call) -> Reply:
 
 def delete_user(call: Call) -> Reply:
     """DELETE: 204; the user leaves the service's conversations (documented for Chat)."""
-    row = _user(call)
-    for participant in list(call.store.index.by_identity.get((row.service_sid, row.identity), ())):
-        call.store.remove(participant)
-    call.store.remove(row)
+    store, row = call.store, _user(call)
+    for participant in list(store.index.by_identity.get((row.service_sid, row.identity), ())):
+        store.remove(participant)
+        conversation = store.conversation(participant.conversation_sid)
+        if conversation is not None:
+            bindings.release(store, conversation, participant)
+    store.remove(row)
     return 204, None
 
 
 def list_users(call: Call) -> Reply:
     """GET the collection."""
-    rows = call.store.index.users.get(call.service.sid) or Ordered()
-    return page(call, "users", Selection(rows), show_user, maximum=50)
+    rows = call.store.index.users.get(call.service.sid)
+    return page(call, "users", listed(call, rows), show_user, maximum=50)
 
 
 def show_role(call: Call, row: Role) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from . import fields
 from .errors import ApiError
-from .ordered import Selection
-from .pages import page
+from .pages import listed, page
 from .rows import Webhook
 from .wire import date_text
 
@@ -63,12 +62,12 @@ def create(call: Call) -> Reply:
 
 def fetch(call: Call) -> Reply:
     """GET by SID."""
-    return 200, show(call, _addressed(call, call.conversation()))
+    return 200, show(call, call.child(Webhook, call.conversation()))
 
 
 def update(call: Call) -> Reply:
     """POST the instance; target and replay_after are fixed, filters and triggers are replaced whole."""
-    row = _addressed(call, call.writable_conversation())
+    row = call.child(Webhook, call.writable_conversation())
     call.require_change(_UPDATABLE)
     given = _settings(call.form, row.target)
     call.store.update(row, date_updated=call.store.today(), **given)
@@ -77,15 +76,14 @@ def update(call: Call) -> Reply:
 
 def delete(call: Call) -> Reply:
     """DELETE: 204."""
-    call.store.remove(_addressed(call, call.clearable_conversation()))
+    call.store.remove(call.child(Webhook, call.clearable_conversation()))
     return 204, None
 
 
 def listing(call: Call) -> Reply:
     """GET the collection: five a page, which is all there can be."""
     rows = call.store.webhooks(call.conversation())
-    newest_first = call.store.switches.list_order == "created_desc"
-    return page(call, "webhooks", Selection(rows, descending=newest_first), show, default=5, maximum=5)
+    return page(call, "webhooks", listed(call, rows), show, default=5, maximum=5)
 
 
 def _target(form: Form) -> str:
@@ -173,13 +171,6 @@ def _built(store: Store, conversation: Conversation, target: str, given: dict[st
         date_updated=now,
         **filled,
     )
-
-
-def _addressed(call: Call, conversation: Conversation) -> Webhook:
-    row = call.row(Webhook, call.ids["Sid"])
-    if isinstance(row, Webhook) and row.conversation_sid == conversation.sid:
-        return row
-    raise call.not_found()
 
 
 def _configuration(store: Store, row: Webhook) -> dict[str, Any]:

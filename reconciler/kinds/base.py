@@ -82,12 +82,13 @@ class Declared:
 class Site:
     """What a spec needs to know of its surroundings: its key, the stack, and the stack's senders.
 
-    A sender that could not be read is '', so that nothing more is said about what uses it.
+    A sender is the numbers it may use, one or (a pool) several; one that could not be read has none, so that
+    nothing more is said about what uses it.
     """
 
     key: str
     stack: str
-    senders: Mapping[str, Value] = field(default_factory=dict)
+    senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def no_claims(address: Address, fields: Fields) -> frozenset[Claim]:  # noqa: ARG001 - the shape of a hook

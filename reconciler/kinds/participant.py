@@ -25,7 +25,7 @@ from reconciler.kinds.base import (
     named_form,
 )
 from reconciler.kinds.fields import NONE, Name, Object, Spec
-from reconciler.model import Lookup
+from reconciler.model import Lookup, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -76,17 +76,18 @@ def declare(spec: ParticipantSpec, site: Site) -> Declared:
 def _binding(spec: ParticipantSpec, site: Site) -> dict[Path, Value]:
     if spec.via is None:
         return {("address",): spec.address}
-    proxy = site.senders.get(spec.via)
-    if not isinstance(proxy, str):
+    sender = site.senders.get(spec.via)
+    if sender is None:
         raise CannotDeclareError("via", f"no sender is called {spec.via!r}", _known_senders(site))
-    channel, colon, _ = proxy.rpartition(":")
+    channel, colon, _ = sender[0].rpartition(":") if sender else ("", "", "")
     given = spec.address.removeprefix(f"{channel}:") if colon else spec.address
+    proxy: Value = sender[0] if len(sender) == 1 else Pool(sender)
     return {("address",): f"{channel}{colon}{given}", ("proxy",): proxy}
 
 
 def _own_number(projected: str, site: Site) -> Value:
-    sender = site.senders.get(projected)
-    return sender if isinstance(sender, str) else projected
+    sender = site.senders.get(projected, ())
+    return sender[0] if sender else projected
 
 
 def _known_senders(site: Site) -> str:
@@ -119,7 +120,7 @@ def from_live(row: Row) -> Fields:
 def claims(address: Address, fields: Fields) -> frozenset[Claim]:
     """Return what no second open participant may hold: the pair account-wide, the identity in here."""
     held: set[Claim] = set()
-    if fields.get(("proxy",)):
+    if isinstance(fields.get(("proxy",)), str):
         held.add(("pair", str(fields[("address",)]), str(fields[("proxy",)])))
     for name in ("identity", "projected"):
         if fields.get((name,)):
@@ -167,7 +168,7 @@ def _check_form(resource: Resource) -> Iterator[Finding]:
 
 def _check_numbers(resource: Resource, site: Site) -> Iterator[Finding]:
     """Addresses are well formed, differ from their proxy, and are not our own (the mask would be off)."""
-    own = {number_of(str(sender)): name for name, sender in site.senders.items() if sender}
+    own = {number_of(number): name for name, sender in site.senders.items() for number in sender}
     for name in ("address", "proxy", "projected"):
         value = resource.fields.get((name,))
         if isinstance(value, str) and value and not is_address(value):

@@ -16,11 +16,8 @@ from dataclasses import dataclass, field
 # plus is often written %2B.
 _NUMBER = re.compile(r"(?:[+＋]|%2[bB])(?P<digits>\d{7,}|\d(?:[ \xa0./()-]{0,2}\d){6,})")
 
-_TWO_DIGITS = frozenset(
-    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58"
-    " 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98".split()
-)
-"""Country calling codes of two digits; 1 and 7 have one, all others three (ITU E.164)."""
+_COUNTRY = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9]\d\d")
+"""Country calling codes: one digit, two, or else three (ITU E.164)."""
 
 _TAG_LENGTH = 5
 
@@ -46,11 +43,8 @@ class Numbers:
 
 def country_code(digits: str) -> str:
     """Return the country calling code that an international number begins with; '' where none does."""
-    if digits[:1] in ("1", "7"):
-        return digits[:1]
-    if digits[:1] in ("", "0"):
-        return ""
-    return digits[: 2 if digits[:2] in _TWO_DIGITS else 3]
+    found = _COUNTRY.match(digits)
+    return found[0] if found else ""
 
 
 def require_masked(numbers: Numbers, what: str) -> None:

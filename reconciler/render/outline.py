@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.diagnostics import Severity
-from reconciler.model import Action, Half, Resource, Secret
+from reconciler.model import Action, Half, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reconciler.model import Address, Change, Fields, Owner, Path, Plan, Value
+    from reconciler.model import Address, Change, Fields, Owner, Path, Plan, Resource, Value
     from reconciler.render.values import Words
     from reconciler.workflow import Planned
 
@@ -234,11 +234,6 @@ def closed_line(resource: Resource, words: Words) -> str:
     name = resource.fields.get(("friendly_name",))
     known = [words.text(resource.live.sid)] if resource.live else []
     return " ".join([words.address(resource.address), *known, *([words.value(name)] if name else [])])
-
-
-def closed_name(change: Change, words: Words) -> str:
-    """Return the name of something that a change has closed."""
-    return closed_line(Resource(change.address, known_by(change), live=change.live), words)
 
 
 def _rest(all_of: Sequence[object], most: int) -> list[str]:

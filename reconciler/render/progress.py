@@ -1,4 +1,4 @@
-"""Events → a line while a plan is carried out, and lines at its end: what was done, what was not, what next."""
+"""Events → a line for each while a plan is carried out, and lines at the end: what was done, what is left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.diff import operations
-from reconciler.model import Action, EventKind, Half
+from reconciler.model import Action, EventKind, Half, Resource
 from reconciler.render import outline
 from reconciler.render.text import TONES, Line, Tone
 from reconciler.render.values import Words
@@ -23,7 +23,7 @@ _MADE = {
     Action.CREATE: "created",
     Action.ADOPT: "adopted",
     Action.UPDATE: "updated",
-    Action.REPLACE: "created anew",
+    Action.REPLACE: "created the new",
     Action.MOVE: "moved",
     Action.SEND: "sent",
 }
@@ -34,28 +34,27 @@ _DROPPED = {
     Action.RELEASE: "released",
 }
 _DONE = {**_MADE, **_DROPPED, Action.REPLACE: "replaced"}
-_UNDONE = (EventKind.FAILED, EventKind.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Command lines as this person would type them, for `next` lines; '' where one does not apply."""
+    """Command lines as this person would type them, for what to try next; '' where one does not apply."""
 
     plan: str = ""
     apply: str = ""
     destroy: str = ""
     purge: str = ""
-    """Removes what was closed, too."""
+    """A destroy that also deletes what was closed."""
 
 
 def event_line(event: Event, n: int, total: int, numbers: Numbers) -> Line | None:
-    """Return the line for the `n`-th of `total` operations to end; None for events that end none."""
+    """Return the line for the `n`-th of `total` operations to end; None for an event that ends none."""
     if event.kind is EventKind.STARTED:
         return None
     words = Words(numbers)
     count = f"[{n:>{len(str(total))}}/{total}]"
     name = words.address(event.operation.address)
-    if event.kind in _UNDONE:
+    if event.kind is not EventKind.DONE:
         tone = Tone.ERROR if event.kind is EventKind.FAILED else Tone.WARN
         return Line(f"{count} x {event.kind.value} {name}: {words.text(event.detail)}", tone)
     sid = f" ({words.text(event.sid)})" if event.sid else ""
@@ -66,16 +65,12 @@ def event_line(event: Event, n: int, total: int, numbers: Numbers) -> Line | Non
 def _told(operation: Operation, action: Action) -> tuple[str, str]:
     """Return the sign and the verb for one operation that succeeded."""
     if operation.half is Half.SEAL:
-        return "~", "wrote down the children of"
-    verbs = _MADE if operation.half is Half.MAKE else _DROPPED
-    sign = (
-        outline.SYMBOLS[action]
-        if action is not Action.REPLACE
-        else "+"
-        if operation.half is Half.MAKE
-        else "-"
-    )
-    return sign, verbs.get(action, "done")
+        return "~", "recorded the children of"
+    makes = operation.half is Half.MAKE
+    sign = outline.SYMBOLS[action]
+    if action is Action.REPLACE:
+        sign = "+" if makes else "-"
+    return sign, (_MADE if makes else _DROPPED).get(action, "done with")
 
 
 # --- the end -----------------------------------------------------------------------------------------------
@@ -89,28 +84,33 @@ class _Outcome:
     ends: dict[Operation, Event]
     words: Words
 
-    def events(self, kind: EventKind) -> list[Event]:
+    def ended(self, kind: EventKind) -> list[Event]:
         return [event for event in self.ends.values() if event.kind is kind]
 
     def is_done(self, change: Change) -> bool:
-        return all(self._succeeded(op) for op in operations(change) if op.half is not Half.SEAL)
-
-    def _succeeded(self, operation: Operation) -> bool:
-        end = self.ends.get(operation)
-        return end is not None and end.kind is EventKind.DONE
+        halves = [self.ends.get(op) for op in operations(change) if op.half is not Half.SEAL]
+        return all(end is not None and end.kind is EventKind.DONE for end in halves)
 
     @property
     def done(self) -> list[Change]:
         return [change for change in self.planned.plan.visible if self.is_done(change)]
 
     @property
-    def unreached(self) -> list[Operation]:
-        all_of = (op for change in self.planned.plan.changes for op in operations(change))
-        return [op for op in all_of if op not in self.ends]
+    def unreached(self) -> list[tuple[Operation, Action]]:
+        every = ((op, change.action) for change in self.planned.plan.changes for op in operations(change))
+        return [(operation, action) for operation, action in every if operation not in self.ends]
 
     @property
     def is_complete(self) -> bool:
         return not self.unreached and all(end.kind is EventKind.DONE for end in self.ends.values())
+
+    @property
+    def closed(self) -> list[Resource]:
+        """What is closed now: by this run, and before it unless this run deleted it."""
+        now = [c for c in self.done if c.action is Action.CLOSE]
+        gone = {c.live.sid for c in self.done if c.action is Action.DELETE and c.live}
+        before = [one for one in self.planned.closed if one.live is None or one.live.sid not in gone]
+        return [*(Resource(c.address, outline.known_by(c), live=c.live) for c in now), *before]
 
 
 def result_lines(
@@ -119,7 +119,7 @@ def result_lines(
     """Return what a person reads after an apply or a destroy. Events may stop early: it was interrupted."""
     ends = {event.operation: event for event in events if event.kind is not EventKind.STARTED}
     outcome = _Outcome(planned, ends, Words(numbers))
-    lines = [*_failures(outcome), *_unreached(outcome), *_counted(outcome), *_closed(outcome)]
+    lines = [*_failures(outcome), *_unreached(outcome), _counted(outcome), *_closed(outcome)]
     return [*lines, *_next(outcome, commands or Commands())]
 
 
@@ -128,54 +128,49 @@ def _failures(outcome: _Outcome) -> Iterator[Line]:
         (EventKind.FAILED, "Failed:", Tone.ERROR),
         (EventKind.SKIPPED, "Skipped, nothing was tried:", Tone.WARN),
     ):
-        found = outcome.events(kind)
+        found = outcome.ended(kind)
         if found:
             yield Line(title, tone)
         for event in found:
-            what = (
-                f"{_wanted(event.operation, event.action)} {outcome.words.address(event.operation.address)}"
-            )
+            what = _wanted(event.operation, event.action, outcome.words)
             yield Line(f"  {what}: {outcome.words.text(event.detail)}", tone)
 
 
-def _wanted(operation: Operation, action: Action) -> str:
-    """Return the verb for one operation that was to be carried out."""
+def _wanted(operation: Operation, action: Action, words: Words) -> str:
+    """Return what one operation was to do."""
+    verb = action.value
     if operation.half is Half.SEAL:
-        return "write down the children of"
-    if action is Action.REPLACE:
-        return "create the new" if operation.half is Half.MAKE else "delete the old"
-    return action.value
+        verb = "record the children of"
+    elif action is Action.REPLACE:
+        verb = "create the new" if operation.half is Half.MAKE else "delete the old"
+    return f"{verb} {words.address(operation.address)}"
 
 
 def _unreached(outcome: _Outcome) -> Iterator[Line]:
-    actions = {change.address: change.action for change in outcome.planned.plan.changes}
     if outcome.unreached:
-        yield Line("Stopped before the end of:", Tone.WARN)
-    for operation in outcome.unreached:
-        what = _wanted(operation, actions[operation.address])
-        yield Line(f"  {what} {outcome.words.address(operation.address)}", Tone.WARN)
+        yield Line("Not known to have ended:", Tone.WARN)
+    for operation, action in outcome.unreached:
+        yield Line(f"  {_wanted(operation, action, outcome.words)}", Tone.WARN)
 
 
-def _counted(outcome: _Outcome) -> Iterator[Line]:
+def _counted(outcome: _Outcome) -> Line:
     found = Counter(change.action for change in outcome.done)
-    parts = [f"{found[action]:,} {_DONE[action]}" for action in Action if found[action]]
-    failed, skipped = len(outcome.events(EventKind.FAILED)), len(outcome.events(EventKind.SKIPPED))
-    left = ((failed, "failed"), (skipped, "skipped"), (len(outcome.unreached), "not reached"))
-    undone = [f"{number:,} {word}" for number, word in left if number]
-    said = ", ".join(parts) or "nothing"
+    done = ", ".join(f"{found[action]:,} {_DONE[action]}" for action in Action if found[action]) or "nothing"
     if outcome.is_complete:
-        yield Line(f"Done: {said}.", Tone.TITLE)
-    else:
-        yield Line(f"Not finished: {said} so far; {', '.join(undone)}.", Tone.ERROR)
+        return Line(f"Done: {done}.", Tone.TITLE)
+    ends = Counter(end.kind for end in outcome.ends.values())
+    left = (ends[EventKind.FAILED], "failed"), (ends[EventKind.SKIPPED], "skipped")
+    undone = [
+        f"{number:,} {word}" for number, word in (*left, (len(outcome.unreached), "not reached")) if number
+    ]
+    return Line(f"Not finished: {done} so far; {', '.join(undone)}.", Tone.ERROR)
 
 
 def _closed(outcome: _Outcome) -> Iterator[Line]:
-    now = [change for change in outcome.done if change.action is Action.CLOSE]
-    names = [outline.closed_name(change, outcome.words) for change in now]
-    names += [outline.closed_line(one, outcome.words) for one in outcome.planned.closed]
-    if names:
-        yield Line(f"{'Stays' if len(names) == 1 else 'Stay'} closed, transcript kept:", Tone.NOTE)
-    yield from (Line(f"  {name}", Tone.NOTE) for name in names)
+    if outcome.closed:
+        yield Line("Closed for good, transcript kept:", Tone.NOTE)
+    for resource in outcome.closed:
+        yield Line(f"  {outline.closed_line(resource, outcome.words)}", Tone.NOTE)
 
 
 def _next(outcome: _Outcome, commands: Commands) -> Iterator[Line]:
@@ -183,24 +178,21 @@ def _next(outcome: _Outcome, commands: Commands) -> Iterator[Line]:
     if found:
         yield Line("Next:", Tone.TITLE)
     width = max((len(command) for command, _ in found), default=0)
-    yield from (Line(f"  {command:<{width}}  {says}") for command, says in found)
+    yield from (Line(f"  {command:<{width}}  # {says}") for command, says in found)
 
 
 def _advice(outcome: _Outcome, commands: Commands) -> Iterator[tuple[str, str]]:
     """Yield (command, what it does) for what fits the state of things."""
-    removed = all(change.action in outline.REMOVALS for change in outcome.planned.plan.visible)
+    plan = outcome.planned.plan
+    takes_all_away = not plan.unchanged and all(c.action in outline.REMOVALS for c in plan.visible)
     if not outcome.is_complete:
-        again = (
-            commands.destroy
-            if removed and not outcome.planned.plan.unchanged and commands.destroy
-            else commands.apply
-        )
+        again = commands.destroy if takes_all_away else commands.apply
         yield again, "goes on where this stopped; what is done stays done"
         yield commands.plan, "shows what is left"
-    elif removed and not outcome.planned.plan.unchanged:
-        if outcome.planned.closed or any(c.action is Action.CLOSE for c in outcome.done):
-            yield commands.purge, "deletes what stays closed, with its transcript"
+    elif takes_all_away:
+        if outcome.closed:
+            yield commands.purge, "deletes what stays closed, transcripts included"
         yield commands.apply, "makes everything anew"
     else:
         yield commands.plan, "says that nothing is left to do"
-        yield commands.destroy, "takes everything of this stack away again"
+        yield commands.destroy, "takes away all that this stack made"

@@ -61,7 +61,7 @@ _WIDEST = 36
 def plan_lines(planned: Planned, numbers: Numbers) -> list[Line]:
     """Return what a person reads before agreeing to a plan. Diagnostics are not in it."""
     plan, words = planned.plan, Words(numbers)
-    blocks = [list(_block(item, plan, words)) for item in outline.items(plan, words)]
+    blocks = [list(_block(item, words)) for item in outline.items(plan, words)]
     lines = [Line(_header(plan, words), Tone.TITLE), Line("")]
     lines += [line for block in blocks for line in block]
     lines += [Line("")] if blocks else []
@@ -72,10 +72,8 @@ def plan_lines(planned: Planned, numbers: Numbers) -> list[Line]:
 
 def _header(plan: Plan, words: Words) -> str:
     target = plan.target
-    named = (
-        target.service if target.service == target.service_sid else f"{target.service} {target.service_sid}"
-    )
-    where = [f"service {words.text(named.strip())}"]
+    names = dict.fromkeys((target.service, target.service_sid))
+    where = [f"service {words.text(' '.join(filter(None, names)))}"]
     where += [f"account {words.text(target.account_sid)}"] if target.account_sid else []
     return f"{outline.owner(target.owner, words)} in {', '.join(where)}"
 
@@ -84,7 +82,7 @@ def _notes(texts: Iterable[str]) -> Iterator[Line]:
     return (Line(text, Tone.NOTE) for text in texts)
 
 
-def _block(item: outline.Item, plan: Plan, words: Words) -> Iterator[Line]:
+def _block(item: outline.Item, words: Words) -> Iterator[Line]:
     indent = " " * (_STEP * item.depth)
     name = words.last(item.address) if item.depth else words.address(item.address)
     said = f"  ({item.sentence})" if item.change else ""
@@ -108,8 +106,7 @@ def rows(change: Change, words: Words) -> Iterator[tuple[str, str]]:
         before, after = words.edit(edit)
         is_new = change.action is Action.CREATE
         yield words.path(edit.path), after if is_new else f"{before} → {after}"
-    yield from (
-        (words.path(path), f"{words.value(value)} (unchanged)") for path, value in outline.other_half(change)
-    )
+    for path, value in outline.other_half(change):
+        yield words.path(path), f"{words.value(value)} (unchanged)"
     for path, value in change.at_creation.items():
         yield words.path(path), f"{words.value(value)} (at creation only)"

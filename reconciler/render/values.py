@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reconciler.model import Address, Edit, Fields, Joined, Lookup, Path, Ref, Secret, Value
-from reconciler.render.visible import LONGEST, quoted, quoted_cut, visible_cut
+from reconciler.render.visible import LONGEST, quoted, visible
 
 if TYPE_CHECKING:
     from reconciler.model import Json
@@ -26,15 +25,9 @@ _LEAD = 24
 """How much of what two long texts have in common is shown before their first difference."""
 
 _NAMING = (
-    "friendly_name",
-    "unique_name",
-    "identity",
-    "address",
-    "proxy",
-    "projected",
-    "target",
-    "flow",
-    "url",
+    *("friendly_name", "unique_name"),
+    *("identity", "address", "proxy", "projected"),
+    *("target", "flow", "url"),
 )
 """What a person recognises a resource by."""
 
@@ -47,7 +40,7 @@ class Words:
 
     def text(self, text: str, longest: int = 600) -> str:
         """Return a sentence or a name."""
-        return visible_cut(self.numbers.mask(text), longest)
+        return visible(self.numbers.mask(text), longest)
 
     def address(self, address: Address) -> str:
         """Return an address in full."""
@@ -62,7 +55,7 @@ class Words:
         return ".".join(self._name(name) for name in path)
 
     def _name(self, name: str) -> str:
-        return name if _PLAIN_NAME.fullmatch(name) else quoted_cut(self.numbers.mask(name))
+        return name if _PLAIN_NAME.fullmatch(name) else quoted(self.numbers.mask(name))
 
     def value(self, value: Value) -> str:
         """Return a value as a reader wants to see it; what a Secret hides is never looked at."""
@@ -73,7 +66,7 @@ class Words:
         if isinstance(value, Joined):
             return f"{self._joined(value)} ({UNKNOWN})"
         if isinstance(value, Lookup):
-            return f"{quoted_cut(self.numbers.mask(value.name))} (from {self.text(value.collection)})"
+            return f"{quoted(self.numbers.mask(value.name))} (from {self.text(value.collection)})"
         return NONE if value is None else self._json(value, _DEEPEST)
 
     def _joined(self, value: Joined) -> str:
@@ -81,59 +74,65 @@ class Words:
         whole = "".join(
             part if isinstance(part, str) else f"${{{part.address}.{part.attribute}}}" for part in value.parts
         )
-        return quoted_cut(self.numbers.mask(whole))
+        return quoted(self.numbers.mask(whole))
 
     def _json(self, value: Json, depth: int) -> str:
         if isinstance(value, str):
-            return quoted_cut(self.numbers.mask(value))
+            return quoted(self.numbers.mask(value))
+        most = _MOST if depth else 0
         if isinstance(value, list):
-            return self._several(
-                "[]", [self._json(one, depth - 1) for one in value[:_MOST]] if depth else [], value
-            )
+            return _several("[]", [self._json(one, depth - 1) for one in value[:most]], len(value))
         if isinstance(value, dict):
-            pairs = list(value.items())[:_MOST] if depth else []
-            shown = [
-                f"{quoted_cut(self.numbers.mask(key))}: {self._json(one, depth - 1)}" for key, one in pairs
-            ]
-            return self._several("{}", shown, value)
+            pairs = [(quoted(self.numbers.mask(key)), one) for key, one in list(value.items())[:most]]
+            return _several("{}", [f"{key}: {self._json(one, depth - 1)}" for key, one in pairs], len(value))
         return json.dumps(value)
-
-    def _several(self, braces: str, shown: list[str], all_of: list[Json] | dict[str, Json]) -> str:
-        more = [f"… {len(all_of):,} in all"] if len(shown) < len(all_of) else []
-        return f"{braces[0]}{', '.join([*shown, *more])}{braces[1]}"
 
     def edit(self, edit: Edit) -> tuple[str, str]:
         """Return (before, after). Two long texts are shown from where they begin to differ."""
         before, after = edit.before, edit.after
         if isinstance(before, str) and isinstance(after, str):
             before, after = self.numbers.mask(before), self.numbers.mask(after)
-            skipped = len(commonprefix([before, after])) - _LEAD
+            skipped = _common(before, after) - _LEAD
             if max(len(before), len(after)) > LONGEST and skipped > 0:
                 return _from(before, skipped), _from(after, skipped)
         return self.value(before), self.value(after)
 
     def naming(self, fields: Fields) -> list[tuple[str, str]]:
-        """Return (name, value) of what a person recognises a resource by.
+        """Return (name, value) of what a person recognises a resource by."""
+        return [(name, self.value(value)) for name, value in naming_fields(fields)]
 
-        Of a url only the host is shown: the rest often is a secret, and who wrote it cannot be asked.
-        """
-        found = [(name, fields[(name,)]) for name in _NAMING if fields.get((name,)) is not None]
-        return [(name, self._host(value) if name == "url" else self.value(value)) for name, value in found]
 
-    def _host(self, value: Value) -> str:
-        if not isinstance(value, str):
-            return self.value(value)
-        try:
-            parts = urlsplit(value)
-        except ValueError:
-            return quoted("…")
-        return quoted_cut(self.numbers.mask(f"{parts.scheme}://{parts.hostname or ''}/…"))
+def naming_fields(fields: Fields) -> list[tuple[str, Value]]:
+    """Return (name, value) of what a person recognises a live resource by.
+
+    Of a url only the host is kept: the rest often is a secret, and who wrote it cannot be asked.
+    """
+    found = [(name, fields[(name,)]) for name in _NAMING if fields.get((name,)) is not None]
+    return [
+        (name, _host(value) if name == "url" and isinstance(value, str) else value) for name, value in found
+    ]
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}/…"
+    except ValueError:
+        return "…"
+
+
+def _several(braces: str, shown: list[str], count: int) -> str:
+    more = [f"… {count:,} in all"] if len(shown) < count else []
+    return f"{braces[0]}{', '.join([*shown, *more])}{braces[1]}"
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _from(text: str, start: int) -> str:
-    tail = text[start:]
-    return (
-        f"… {quoted(tail)}"
-        if len(tail) <= LONGEST
-        else f"… {quoted(tail[:LONGEST])} … {len(text):,} characters"
-    )
+    """Return a long text from `start` on, with its length."""
+    part = text[start : start + LONGEST]
+    return f"… {quoted(part, len(part) * 10)} ({len(text):,} characters)"

@@ -1,10 +1,16 @@
-"""Text from anywhere → text on one line that shows what is in it and makes a terminal or a reader obey nothing.
+r"""Text from anywhere → text on one line that shows what is in it and that no terminal obeys.
 
 Names and attributes of live conversations are written by strangers. Control characters, escape sequences,
-line ends, direction marks and other invisible characters are written out (`\\x1b`), long text is cut.
+line ends, direction marks and other invisible characters are written out (`\x1b`), long text is cut.
 """
 
 from __future__ import annotations
+
+from itertools import accumulate, takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 LONGEST = 160
 """How many characters of one value are shown."""
@@ -12,15 +18,19 @@ LONGEST = 160
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def visible(text: str) -> str:
-    """Return `text` with every character that does not print written as an escape."""
-    return "".join(map(_escaped, text))
+def visible(text: str, longest: int = LONGEST) -> str:
+    """Return `text` with every character that does not print as an escape; the middle of a long one is cut."""
+    head, tail = _ends(text, _escaped, longest)
+    return f"{head}… {len(text):,} characters …{tail}" if tail else head
 
 
-def quoted(text: str) -> str:
-    """Return `text` in double quotes, escaped so that it cannot pretend to end or to be anything else."""
-    inner = "".join(f"\\{char}" if char in '"\\' else _escaped(char) for char in text)
-    return f'"{inner}"'
+def quoted(text: str, longest: int = LONGEST) -> str:
+    """Return `text` visible and in quotes, so that it cannot pretend to end or to be anything else.
+
+    What is cut out of a long one is told between two quoted parts, where no text can fake it.
+    """
+    head, tail = _ends(text, _escaped_inside, longest)
+    return f'"{head}" … {len(text):,} characters … "{tail}"' if tail else f'"{head}"'
 
 
 def _escaped(char: str) -> str:
@@ -31,21 +41,18 @@ def _escaped(char: str) -> str:
     return _SHORT.get(char, plain)
 
 
-def cut(text: str, longest: int = LONGEST) -> tuple[str, str, str]:
-    """Return (head, what was left out, tail): the last two are '' where nothing needs to be."""
-    if len(text) <= longest:
-        return text, "", ""
-    head, tail = longest * 2 // 3, longest // 3
-    return text[:head], f"… {len(text):,} characters …", text[-tail:]
+def _escaped_inside(char: str) -> str:
+    return f"\\{char}" if char in '"\\' else _escaped(char)
 
 
-def visible_cut(text: str, longest: int = LONGEST) -> str:
-    """Return `text` made visible, and cut in the middle where it is long."""
-    head, gap, tail = cut(text, longest)
-    return f"{visible(head)}{gap}{visible(tail)}"
+def _ends(text: str, escape: Callable[[str], str], longest: int) -> tuple[str, str]:
+    """Return (the whole text, '') where it fits, else (as much of its head as fits, the same of its tail)."""
+    cells = [escape(char) for char in text]
+    if sum(map(len, cells)) <= longest:
+        return "".join(cells), ""
+    return "".join(_first(cells, longest * 2 // 3)), "".join(_first(cells[::-1], longest // 3)[::-1])
 
 
-def quoted_cut(text: str, longest: int = LONGEST) -> str:
-    """Return `text` in quotes; what was left out stands between two quoted parts, where text cannot fake it."""
-    head, gap, tail = cut(text, longest)
-    return f"{quoted(head)} {gap} {quoted(tail)}" if gap else quoted(head)
+def _first(cells: Sequence[str], width: int) -> Sequence[str]:
+    ends = takewhile(lambda end: end <= width, accumulate(map(len, cells)))
+    return cells[: sum(1 for _ in ends)]

@@ -1,0 +1,158 @@
+"""A Plan → JSON for machines, with numbers masked and nothing in it that is secret.
+
+``format_version`` is ``major.minor``: readers accept keys they do not know and refuse another major. ::
+
+    {
+      "format_version": "1.0",
+      "target": {"stack", "environment", "service", "service_sid", "account_sid"},
+      "summary": {<action>: how many …, "unchanged": n, "problems": n},
+      "changes": [{
+        "action": create | adopt | update | replace | move | close | delete | release | send,
+        "order": "create_first" | "delete_first" where the action is replace, else null,
+        "address": "conversation/order-1042/participant/customer", "kind", "key", "parent": address or null,
+        "sid": of the live resource or null,
+        "edits": [{"path": ["attributes", "topic"], "before": VALUE, "after": VALUE}],
+        "at_creation": [{"path", "value": VALUE}],
+        "removes": [{"path", "value": VALUE}]  what a removed resource is recognised by,
+        "why", "place": {"file", "line", "column"} or null
+      }],
+      "strangers": [{"address", "kind", "parent", "sid", "fields": [{"path", "value"}]}],
+      "closed": the same, of our resources that have ended their life,
+      "diagnostics": [{"severity", "summary", "detail", "address", "place"}]
+    }
+
+A VALUE is null (not there), a scalar or a list as it is, and otherwise an object with exactly these keys:
+``{"value": {…}}`` a JSON object · ``{"sensitive": true}`` · ``{"ref": address, "attribute": "sid"}`` known after
+apply · ``{"joined": [text or ref …]}`` · ``{"lookup": name, "collection": "Roles"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model import Action, Joined, Lookup, Ref, Secret
+from reconciler.render import outline
+from reconciler.render.numbers import require_masked
+from reconciler.render.values import naming_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.model import Address, Change, Fields, Place, Plan, Resource, Value
+    from reconciler.render.numbers import Numbers
+    from reconciler.workflow import Planned
+
+FORMAT_VERSION = "1.0"
+
+
+def plan_json(planned: Planned, numbers: Numbers) -> str:
+    """Return a plan as described above. Raises ValueError where `numbers` would be shown as they are."""
+    require_masked(numbers, "the JSON of a plan")
+    return json.dumps(_masked(_plan(planned), numbers), indent=2, sort_keys=True, allow_nan=False)
+
+
+def _masked(data: Any, numbers: Numbers) -> Any:
+    """Return `data` with every number masked in texts and keys, and infinities, which JSON lacks, as text."""
+    if isinstance(data, str):
+        return numbers.mask(data)
+    if isinstance(data, list):
+        return [_masked(one, numbers) for one in data]
+    if isinstance(data, dict):
+        return {numbers.mask(key): _masked(one, numbers) for key, one in data.items()}
+    return str(data) if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def _plan(planned: Planned) -> dict[str, Any]:
+    plan = planned.plan
+    first = outline.deletes_first(plan)
+    return {
+        "format_version": FORMAT_VERSION,
+        "target": {
+            "stack": plan.target.owner.stack,
+            "environment": plan.target.owner.environment,
+            "service": plan.target.service,
+            "service_sid": plan.target.service_sid,
+            "account_sid": plan.target.account_sid,
+        },
+        "summary": _summary(plan),
+        "changes": [_change(change, deletes_first=change.address in first) for change in plan.visible],
+        "strangers": [_resource(one) for one in plan.strangers],
+        "closed": [_resource(one) for one in planned.closed],
+        "diagnostics": [_diagnostic(one) for one in plan.diagnostics],
+    }
+
+
+def _summary(plan: Plan) -> dict[str, int]:
+    found = outline.counts(plan)
+    actions = {action.value: found.get(action, 0) for action in Action if action is not Action.NONE}
+    return {**actions, "unchanged": plan.unchanged, "problems": outline.errors_in(plan)}
+
+
+def _change(change: Change, *, deletes_first: bool) -> dict[str, Any]:
+    order = "delete_first" if deletes_first else "create_first"
+    return {
+        **_named(change.address),
+        "action": change.action.value,
+        "order": order if change.action is Action.REPLACE else None,
+        "sid": change.live.sid if change.live else None,
+        "edits": [
+            {"path": list(edit.path), "before": _value(edit.before), "after": _value(edit.after)}
+            for edit in change.edits
+        ],
+        "at_creation": _fields(change.at_creation),
+        "removes": _recognised(outline.known_by(change)) if change.action in outline.REMOVALS else [],
+        "why": change.why,
+        "place": _place(change.place),
+    }
+
+
+def _named(address: Address) -> dict[str, Any]:
+    above = address.parent
+    return {
+        "address": str(address),
+        "kind": address.kind,
+        "key": address.key,
+        "parent": str(above) if above else None,
+    }
+
+
+def _resource(resource: Resource) -> dict[str, Any]:
+    sid = resource.live.sid if resource.live else None
+    return {**_named(resource.address), "sid": sid, "fields": _recognised(resource.fields)}
+
+
+def _recognised(fields: Fields) -> list[dict[str, Any]]:
+    return _fields({(name,): value for name, value in naming_fields(fields)})
+
+
+def _fields(fields: Fields) -> list[dict[str, Any]]:
+    return [{"path": list(path), "value": _value(value)} for path, value in fields.items()]
+
+
+def _value(value: Value) -> Any:
+    if isinstance(value, Secret):
+        return {"sensitive": True}
+    if isinstance(value, Ref):
+        return {"ref": str(value.address), "attribute": value.attribute}
+    if isinstance(value, Joined):
+        return {"joined": [part if isinstance(part, str) else _value(part) for part in value.parts]}
+    if isinstance(value, Lookup):
+        return {"lookup": value.name, "collection": value.collection}
+    return {"value": value} if isinstance(value, dict) else value
+
+
+def _diagnostic(one: Diagnostic) -> dict[str, Any]:
+    return {
+        "severity": one.severity.value,
+        "summary": one.summary,
+        "detail": one.detail,
+        "address": str(one.address) if one.address else None,
+        "place": _place(one.place),
+    }
+
+
+def _place(place: Place | None) -> dict[str, Any] | None:
+    return {"file": place.file, "line": place.line, "column": place.column} if place else None
