@@ -1,4 +1,4 @@
-"""A Document → the Stack it describes: variables settled, specs validated, the desired graph, every rule checked.
+"""A Document → the Stack it describes: variables settled, specs validated, every rule checked.
 
 All problems are gathered and raised together, each with its place, so that one run of `validate` shows them
 all. Nothing here reads the network, and nothing from a spec is executed.
@@ -8,40 +8,35 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
-
-from reconciler.diagnostics import error, warning
-from reconciler.documents import DocumentError
+from reconciler.border import as_input, unknown_key, validated
+from reconciler.diagnostics import SpecError, error, warning
 from reconciler.expressions import Scope, nearest, substitute
 from reconciler.kinds.base import CannotDeclareError, Declared, Kind, Site
-from reconciler.kinds.fields import Leaf, Spec, shape
-from reconciler.model import Address, Graph, Owner, Path, Place, Ref, Resource
+from reconciler.kinds.fields import shape
+from reconciler.model import Address, Graph, Owner, Path, Place, Resource
 from reconciler.nodes import (
     Failed,
-    Link,
     Mapping,
     Node,
     Scalar,
     Sequence,
-    Typed,
     is_null,
     leaves,
-    resolve_scalar,
 )
+from reconciler.references import References
 from reconciler.rules import check_graph
 from reconciler.stack import EnvironmentSpec, Stack, StackSpec, sender_problem
 from reconciler.variables import Inputs, concealed, settle
-from reconciler.yaml_syntax import missing_space
 
 if TYPE_CHECKING:
     from collections import abc
 
+    from pydantic import BaseModel
+
     from reconciler.diagnostics import Diagnostic
     from reconciler.documents import Document
-M = TypeVar("M", bound=BaseModel)
-
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -69,7 +64,7 @@ def read_desired(
         inputs,
         reading.problems,
     )
-    scope = Scope(variables, inputs.environment, reference=_References(reading))
+    scope = Scope(variables, inputs.environment, reference=References(reading.root, reading.kinds))
     senders = _senders(reading, scope)
     name = stack.name if stack else ""
     for kind in kinds:
@@ -82,7 +77,7 @@ def read_desired(
     if not any(_failed(node) for node in (document.root,)):
         reading.problems += check_graph(graph, kinds, Site("", name, senders), owner)
     if reading.problems:
-        raise DocumentError(_in_order(reading.problems), concealed(document.sources, document.root))
+        raise SpecError(_in_order(reading.problems), concealed(document.sources, document.root))
     assert stack is not None  # noqa: S101 - without one there is a problem
     return _stack(stack, environment, owner, graph, senders), tuple(_in_order(reading.warnings))
 
@@ -127,13 +122,7 @@ def _check_blocks(reading: _Reading) -> None:
     ]
     for entry in reading.root:
         if entry.key.text not in known:
-            reading.problems.append(_unknown_key(entry.key, known))
-
-
-def _unknown_key(key: Scalar, known: abc.Sequence[str]) -> Diagnostic:
-    near = nearest(key.text, known)
-    detail = f"Did you mean {near}?" if near else f"Allowed here: {', '.join(known)}."
-    return error(f"unknown key {key.text!r}", detail, place=key.place)
+            reading.problems.append(unknown_key(entry.key, known))
 
 
 def _map_at(reading: _Reading, name: str) -> Mapping | None:
@@ -142,14 +131,14 @@ def _map_at(reading: _Reading, name: str) -> Mapping | None:
     if node is None or isinstance(node, Mapping) or is_null(node):
         return node if isinstance(node, Mapping) else None
     if not isinstance(node, Failed):
-        found = shape(_input(node))
+        found = shape(as_input(node))
         reading.problems.append(error(f"{name} is a map of names, found {found}", place=node.place))
     return None
 
 
 def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, EnvironmentSpec | None]:
     entry = reading.root.entry("stack")
-    stack = _validated(reading, StackSpec, entry.value, entry.key.place) if entry else None
+    stack = validated(reading.problems, StackSpec, entry.value, entry.key.place) if entry else None
     environments = _map_at(reading, "environments")
     names = [entry.key.text for entry in environments or ()]
     if names and not environment:
@@ -174,7 +163,7 @@ def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, Envir
     chosen: EnvironmentSpec | None = None
     for one in environments or ():
         scoped = _without(one.value, "variables")
-        spec = _validated(reading, EnvironmentSpec, scoped, one.key.place)
+        spec = validated(reading.problems, EnvironmentSpec, scoped, one.key.place)
         chosen = spec if one.key.text == environment else chosen
     return stack, chosen
 
@@ -209,7 +198,7 @@ def _sender(reading: _Reading, node: Node) -> tuple[str, ...]:
     numbers = tuple(item.text for item in items if isinstance(item, Scalar))
     problem = sender_problem(numbers)
     if len(numbers) < len(items) or not items:
-        problem = f"expected a number or a list of numbers, found {shape(_input(node))}"
+        problem = f"expected a number or a list of numbers, found {shape(as_input(node))}"
     if not problem:
         return numbers
     detail = "A sender is a number of ours, + and digits; on WhatsApp with the prefix whatsapp:"
@@ -255,7 +244,7 @@ def _read_resource(
         if isinstance(block, Mapping):
             _read_level(reading, child, block, address, site)
         elif block is not None and not is_null(block) and not isinstance(block, Failed):
-            found = shape(_input(block))
+            found = shape(as_input(block))
             reading.problems.append(
                 error(f"{child.plural} is a map of names, found {found}", place=block.place)
             )
@@ -267,7 +256,7 @@ def _declared(
     """Return what one spec declares; None, with the problems noted, where it cannot be understood."""
     if kind.spec is None:
         return None
-    spec = _validated(reading, kind.spec, node, place, also)
+    spec = validated(reading.problems, kind.spec, node, place, also)
     if spec is None:
         return None
     _check_nulls(reading, kind, spec, node)
@@ -310,122 +299,3 @@ def _places(node: Node, above: Path) -> abc.Iterator[tuple[Path, Place]]:
     if isinstance(node, Mapping):
         for entry in node:
             yield from _places(entry.value, (*above, entry.key.text))
-
-
-# --- pydantic at the border --------------------------------------------------------------------------------
-
-
-def _input(node: Node) -> Any:
-    """Return a node as the spec models read it."""
-    match node:
-        case Mapping():
-            return {e.key.text: _input(e.value) for e in node if not isinstance(e.value, Failed)}
-        case Sequence():
-            return [_input(item) for item in node if not isinstance(item, Failed)]
-        case Scalar():
-            return Leaf(node.text, resolve_scalar(node), node.plain, node.sensitive)
-        case Typed() | Link():
-            return Leaf(None, node.value, sensitive=node.sensitive)
-    return None
-
-
-def _validated(
-    reading: _Reading, model: type[M], node: Node, place: Place, also: abc.Sequence[str] = ()
-) -> M | None:
-    """Return `node` as a `model`, or None with every problem noted. `also` are keys that are read elsewhere."""
-    if isinstance(node, Failed):
-        return None
-    if is_null(node):
-        node = Mapping((), place)
-    if not isinstance(node, Mapping):
-        found = shape(_input(node))
-        remedy = missing_space(node.text) if isinstance(node, Scalar) else ""
-        reading.problems.append(error(f"expected a map of fields, found {found}", remedy, place=node.place))
-        return None
-    try:
-        return model.model_validate(_input(node))
-    except ValidationError as failure:
-        found_any = [_problem(model, node, place, told, also) for told in failure.errors(include_url=False)]
-        reading.problems += [problem for problem in found_any if problem is not None]
-        return None
-
-
-def _problem(
-    model: type[BaseModel], node: Mapping, place: Place, told: Any, also: abc.Sequence[str]
-) -> Diagnostic | None:
-    """Put one of pydantic's findings in our words, at its place."""
-    location = [str(part) for part in told["loc"]]
-    if told["type"] == "extra_forbidden":
-        inner, at = _model_at(model, location[:-1]), _node_at(node, location[:-1])
-        entry = at.entry(location[-1]) if isinstance(at, Mapping) else None
-        known = [*inner.model_fields, *(also if len(location) == 1 else ())]
-        return _unknown_key(entry.key, known) if entry else None
-    if told["type"] == "missing":
-        at = _node_at(node, location[:-1])
-        if isinstance(at, Mapping) and isinstance(at.get(location[-1]), Failed):
-            return None
-        return error(f"{location[-1]} is missing", f"Write {location[-1]}: …", place=place)
-    at = _node_at(node, location) or node
-    if told["type"] == "spec":
-        return error(told["ctx"]["summary"], told["ctx"]["detail"], place=at.place)
-    found = shape(_input(at))
-    return error(f"expected a map of fields, found {found}", place=at.place)
-
-
-def _node_at(node: Node, location: list[str]) -> Node | None:
-    for name in location:
-        if isinstance(node, Mapping):
-            below = node.get(name)
-            if below is None:
-                return node
-            node = below
-    return node
-
-
-def _model_at(model: type[BaseModel], location: list[str]) -> type[BaseModel]:
-    for name in location:
-        annotation = model.model_fields[name].annotation if name in model.model_fields else None
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((o for o in options if isinstance(o, type) and issubclass(o, Spec)), model)
-    return model
-
-
-# --- references to other resources -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _References:
-    """Turns the names of `${conversations.order-1042.sid}` into a Ref, or says what is wrong with them."""
-
-    reading: _Reading
-
-    def __call__(self, names: tuple[str, ...], place: Place) -> Ref | Diagnostic:
-        block: Node | None = self.reading.root
-        parent: Kind | None = None
-        address: Address | None = None
-        *path, attribute = names
-        for plural, key in zip(path[::2], path[1::2], strict=False):
-            kind = next((k for k in self.reading.kinds if k.plural == plural and k.parent is parent), None)
-            if kind is None:
-                return self._wrong(
-                    plural, [k.plural for k in self.reading.kinds if k.parent is parent], place
-                )
-            block = block.get(plural) if isinstance(block, Mapping) else None
-            entries = [entry.key.text for entry in block] if isinstance(block, Mapping) else []
-            if key not in entries:
-                return self._wrong(key, entries, place, f"there is no {kind.name} {key!r}")
-            block = block.get(key) if isinstance(block, Mapping) else None
-            parent, address = kind, Address.of(kind.name, key, address)
-        if parent is None or address is None or len(path) % 2:
-            detail = "A reference reads ${conversations.order-1042.sid}."
-            return error("this reference names no resource", detail, place=place)
-        if attribute not in parent.captures:
-            return self._wrong(
-                attribute, list(parent.captures), place, f"a {parent.name} has no {attribute!r} to refer to"
-            )
-        return Ref(address, attribute)
-
-    def _wrong(self, name: str, known: list[str], place: Place, summary: str = "") -> Diagnostic:
-        near = nearest(name, known)
-        detail = f"Did you mean {near}?" if near else f"There are: {', '.join(known) or 'none'}."
-        return error(summary or f"{name!r} is no sort of resource here", detail, place=place)

@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reconciler.model import Address, Place
 
@@ -74,14 +74,19 @@ class ReconcilerError(Exception):
     def __init__(self, summary: str, detail: str = "") -> None:
         super().__init__(summary)
         self.diagnostics: tuple[Diagnostic, ...] = (error(summary, detail),)
+        self.sources: Mapping[str, tuple[str, ...]] = {}
+        """File name → its lines, for quoting; filled where the problems are about files."""
 
 
 class SpecError(ReconcilerError):
     """The specs cannot be used; carries every problem found, in the order of their places."""
 
-    def __init__(self, problems: Sequence[Diagnostic]) -> None:
+    def __init__(
+        self, problems: Sequence[Diagnostic], sources: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         super().__init__(f"{len(problems)} problems in the specs")
         self.diagnostics = tuple(problems)
+        self.sources = sources or {}
 
 
 class ApiError(ReconcilerError):
@@ -99,7 +104,7 @@ class ApiError(ReconcilerError):
         self.ambiguous = ambiguous
 
 
-class Refused(ReconcilerError):
+class RefusedError(ReconcilerError):
     """Safety forbids it; the detail says how to consent."""
 
     exit_code = ExitCode.REFUSED

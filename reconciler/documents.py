@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Document",
-    "DocumentError",
     "Entry",
     "Failed",
     "Link",
@@ -70,16 +69,6 @@ class Document:
     files: tuple[Path, ...]
 
 
-class DocumentError(SpecError):
-    """A SpecError that carries the lines of the files, so that its problems can be quoted."""
-
-    def __init__(
-        self, problems: abc.Sequence[Diagnostic], sources: abc.Mapping[str, tuple[str, ...]]
-    ) -> None:
-        super().__init__(problems)
-        self.sources = sources
-
-
 @dataclass(slots=True)
 class _Reading:
     """What has been read so far."""
@@ -95,7 +84,7 @@ class _Reading:
 def read_stack(path: Path) -> Document:
     """Read the stack at `path`, a file or a folder.
 
-    Raises SpecError (an DocumentError) with all problems of all files, in the order of their places.
+    Raises SpecError with all problems of all files, in the order of their places.
     """
     reading = _Reading(_folder(path))
     _list_files(path, reading)
@@ -106,7 +95,7 @@ def read_stack(path: Path) -> Document:
     if len(roots) == len(reading.files) and roots and root.entry("stack") is None:
         reading.problems.append(_without_stack(path, reading))
     if reading.problems:
-        raise DocumentError(sorted(reading.problems, key=_order), reading.sources)
+        raise SpecError(sorted(reading.problems, key=_order), reading.sources)
     return Document(root, reading.sources, reading.folder, tuple(reading.files))
 
 

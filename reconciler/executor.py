@@ -111,7 +111,7 @@ async def _operate(run: _Run, operation: Operation, change: Change, waits: list[
     missing = [edge.before for edge in waits if not await _succeeded(run, edge.before) and edge.needs]
     if missing:
         _tell(run, EventKind.SKIPPED, operation, change, detail=f"needs {_named(missing[0])}")
-        run.finished[operation].set_result(False)  # noqa: FBT003 - a future's value
+        run.finished[operation].set_result(False)
         return
     async with run.families[operation.address.root]:
         _tell(run, EventKind.STARTED, operation, change)
@@ -119,10 +119,10 @@ async def _operate(run: _Run, operation: Operation, change: Change, waits: list[
             sid = await _run_steps(run, operation, change)
         except (ApiError, StepFailedError, CannotMergeError) as fault:
             _tell(run, EventKind.FAILED, operation, change, detail=_reason(fault))
-            run.finished[operation].set_result(False)  # noqa: FBT003 - a future's value
+            run.finished[operation].set_result(False)
             return
         _tell(run, EventKind.DONE, operation, change, sid=sid)
-        run.finished[operation].set_result(True)  # noqa: FBT003 - a future's value
+        run.finished[operation].set_result(True)
 
 
 async def _succeeded(run: _Run, operation: Operation) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reconciler.diagnostics import Diagnostic
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What JSON can hold."""
 
 Path: TypeAlias = "tuple[str, ...]"
@@ -130,7 +130,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A value to be chosen from `candidates`, so that no pair is used twice and as little as possible moves."""
+    """A value to be chosen from `candidates`, so that no pair is used twice and little moves."""
 
     candidates: tuple[str, ...]
 
@@ -264,7 +264,7 @@ class Change:
     live: Live | None = None
     live_fields: Mapping[Path, Value] = field(default_factory=dict)
     records: Mapping[str, Ref] | None = None
-    """Children to write down in the mark once they exist, name to sid; None where nothing is to be written."""
+    """Children to write down in the mark once they exist, name to sid; None where there is nothing new."""
     why: str = ""
     place: Place | None = None
 

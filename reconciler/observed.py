@@ -70,7 +70,7 @@ async def resolve_service(gateway: Gateway, service: str) -> str:
 async def observe(
     gateway: Gateway, desired: Graph, kinds: tuple[Kind, ...], target: Target, *, include_closed: bool = False
 ) -> tuple[Graph, Observed]:
-    """Return (desired, observed): what is desired with names looked up and successors named, and what is there.
+    """Return (desired, observed): what is desired with names and choices settled, and what is there.
 
     With `include_closed` resources that ended their life are listed too.
     """
@@ -101,7 +101,9 @@ def _marked_fields(
 ) -> dict[Address, Fields]:
     """Return what the row marked with each address's key says now, for what stands in something."""
     parents = {
-        (a.kind, kinds[a.kind].natural_key(r.fields)): a for a, r in desired.resources.items() if a.parent is None
+        (a.kind, kinds[a.kind].natural_key(r.fields)): a
+        for a, r in desired.resources.items()
+        if a.parent is None
     }
     marked: dict[Address, Fields] = {}
     for kind, rows in found.items():

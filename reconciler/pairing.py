@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A live row in our words, with the rows that stand in it by kind (kinds that were not read are missing)."""
+    """A live row in our words, with the rows that stand in it, by kind; kinds not read are missing."""
 
     fields: Fields
     live: Live
@@ -84,7 +84,7 @@ def _pair_level(
     wanted = siblings.get((above, kind.name), {})
     parent_mark = parent.live.mark if parent and parent.live else None
     if kind.mark is MarkHome.PARENT:
-        taken = _pair_recorded(pairing, kind, above, wanted, rows, parent_mark)
+        taken = _pair_recorded(pairing, kind, wanted, rows, parent_mark)
     else:
         taken = _pair_marked(pairing, kind, above, wanted, rows)
     for key, row in taken.items():
@@ -136,7 +136,7 @@ def _pair_marked(
         found = _one(pairing, resource, same)
         if found is not None and _may_take(pairing, kind, resource, found):
             taken[key] = found
-    _pair_leftovers(pairing, kind, above, wanted, rows, taken)
+    _pair_leftovers(pairing, kind, above, rows, taken)
     return taken
 
 
@@ -174,7 +174,7 @@ def _may_take(pairing: _Pairing, kind: Kind, resource: Resource, row: Found) -> 
 
 
 def _has_marked_child(owner: Owner, row: Found) -> bool:
-    """The second witness: something inside that only we can have marked."""
+    """Look for the second witness: something inside that only we can have marked."""
     inside: Iterable[Found] = (child for children in row.children.values() for child in children)
     return any(child.live.mark is not None and child.live.mark.owner == owner for child in inside)
 
@@ -183,7 +183,6 @@ def _pair_leftovers(
     pairing: _Pairing,
     kind: Kind,
     above: Address | None,
-    wanted: Mapping[str, Resource],
     rows: tuple[Found, ...],
     taken: dict[str, Found],
 ) -> None:
@@ -211,7 +210,6 @@ def _superseded(key: str, row: Found) -> str:
 def _pair_recorded(
     pairing: _Pairing,
     kind: Kind,
-    above: Address | None,
     wanted: Mapping[str, Resource],
     rows: tuple[Found, ...],
     parent_mark: Mark | None,
@@ -220,20 +218,40 @@ def _pair_recorded(
     by_sid = {row.live.sid: row for row in rows}
     recorded = parent_mark.children if parent_mark else {}
     taken = {key: by_sid[sid] for key, sid in recorded.items() if sid in by_sid}
-    free = [row for row in rows if row.live.sid not in recorded.values()]
     for key, resource in wanted.items():
         mine = taken.get(key)
         if mine is not None and not _must_replace(kind, resource, mine):
             continue
-        same = [row for row in free if kind.natural_key(row.fields) == kind.natural_key(resource.fields)]
-        equal = _one(pairing, resource, same)
+        equal = _equal_row(pairing, kind, resource, wanted, taken, rows)
         if equal is None:
             continue
-        free.remove(equal)
+        old_key = next((name for name, row in taken.items() if row is equal), None)
+        if old_key is not None:
+            del taken[old_key]
         if mine is not None:
             taken[_superseded(key, mine)] = mine
         taken[key] = equal
     return taken
+
+
+def _equal_row(
+    pairing: _Pairing,
+    kind: Kind,
+    resource: Resource,
+    wanted: Mapping[str, Resource],
+    taken: Mapping[str, Found],
+    rows: tuple[Found, ...],
+) -> Found | None:
+    """Return the one row equal to `resource`: ours under a key nobody wants (a rename), or nobody's."""
+    natural_key = kind.natural_key(resource.fields)
+    renamed = [row for key, row in taken.items() if key not in wanted]
+    held = {row.live.sid for row in taken.values()}
+    free = [row for row in rows if row.live.sid not in held]
+    for candidates in (renamed, free):
+        same = [row for row in candidates if kind.natural_key(row.fields) == natural_key]
+        if same:
+            return same[0] if candidates is renamed else _one(pairing, resource, same)
+    return None
 
 
 def _must_replace(kind: Kind, resource: Resource, row: Found) -> bool:

@@ -59,7 +59,8 @@ def _check_family(siblings: list[Resource], kinds: Mapping[str, Kind], site: Sit
     kind = kinds[siblings[0].address.kind]
     yield from kind.check(siblings, site)
     if kind.capacity is not None and len(siblings) > kind.capacity:
-        summary = f"{len(siblings)} {kind.plural}; Twilio allows {kind.capacity} in one {kind.parent.name if kind.parent else 'account'}"
+        where = kind.parent.name if kind.parent else "account"
+        summary = f"{len(siblings)} {kind.plural}; Twilio allows {kind.capacity} in one {where}"
         yield Finding(siblings[kind.capacity].address, (), summary, "Take some out.")
 
 

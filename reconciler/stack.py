@@ -13,13 +13,12 @@ from pydantic import PlainValidator
 
 from reconciler.kinds.fields import NONE, Integer, Name, Names, Object, Spec, one_of, read_name, wrong
 from reconciler.kinds.participant import is_address
-from reconciler.model import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from reconciler.model import Graph
+    from reconciler.model import Graph, Owner
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _ACCOUNT = re.compile(r"AC[0-9a-f]{32}")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reconciler.model import Joined, Ref
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from reconciler.model import Joined, Ref
 
 Row: TypeAlias = "dict[str, Any]"
 """A resource as Twilio's JSON answers it."""

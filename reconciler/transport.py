@@ -42,9 +42,8 @@ class Network:
     async def __aenter__(self) -> Network:
         import aiohttp
 
-        self._session = aiohttp.ClientSession(
-            trust_env=True, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
-        )
+        # Not `trust_env`: with it an entry in ~/.netrc, even `default`, collides with our credentials.
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -60,16 +59,13 @@ class Network:
 
         if self._session is None:
             raise RuntimeError("Network is used inside `async with`")
-        sent = dict(headers)
-        basic = sent.pop("Authorization", "")
         try:
             async with self._session.request(
                 method,
                 URL(url, encoded=True),
-                headers=sent,
-                # Named as such, so that aiohttp does not look for other credentials in ~/.netrc.
-                auth=aiohttp.BasicAuth.decode(basic) if basic else None,
+                headers=headers,
                 data=body or None,
+                proxy=proxy_for(url),
                 timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2),
                 allow_redirects=False,
             ) as answer:
@@ -79,9 +75,10 @@ class Network:
                 aiohttp.ClientConnectorError,  # TLS included
                 aiohttp.ConnectionTimeoutError,
                 aiohttp.ClientHttpProxyError,
-                ValueError,  # no url that could be asked
+                aiohttp.NonHttpUrlClientError,
+                ValueError,  # no url at all
             )
-            raise TransportError(_told(fault, url, timeout_s), sent=not isinstance(fault, before)) from fault
+            raise TransportError(_told(fault, url, timeout_s), sent=not isinstance(fault, before)) from None
 
 
 def _told(fault: Exception, url: str, timeout_s: float) -> str:
@@ -90,3 +87,12 @@ def _told(fault: Exception, url: str, timeout_s: float) -> str:
     if isinstance(fault, TimeoutError):
         return f"no answer from {place} within {timeout_s:g} s"
     return f"no answer from {place}: {type(fault).__name__}"
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a url, None where it names none."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    return proxy if proxy and parts.hostname and not proxy_bypass(parts.hostname) else None

@@ -1,4 +1,4 @@
-"""Doubles for what the gateway stands on: a transport that answers from a script, and time that takes none."""
+"""Doubles for what the gateway stands on: a transport with a script, and time that takes none."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def refusal(status: int, code: int = 0, message: str = "no", **headers: str) -> 
 
 
 class Scripted:
-    """A transport that takes its answers from a function, or one by one from a list, and keeps what was sent."""
+    """A transport with answers from a function, or one by one from a list; it keeps what was sent."""
 
     def __init__(
         self,
@@ -130,4 +130,6 @@ class Scripted:
 
 def gateway_over(transport: Scripted, **options: Any) -> Gateway:
     """Return a gateway over a scripted transport, on virtual time."""
-    return Gateway(transport, options.pop("credentials", CREDENTIALS), clock=VirtualClock(), seed=0, **options)
+    return Gateway(
+        transport, options.pop("credentials", CREDENTIALS), clock=VirtualClock(), seed=0, **options
+    )

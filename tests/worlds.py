@@ -122,11 +122,11 @@ class World:
         return found
 
 
-def stack_of(spec: Spec, name: str = "spec.yaml") -> Stack:
-    """Read a spec that is given as data. JSON is YAML, so it goes through the whole front."""
+def stack_of(spec: Spec | str) -> Stack:
+    """Read a spec that is given as text or as data. JSON is YAML, so it goes through the whole front."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, name)
-        path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
+        path = Path(folder, "spec.yaml")
+        path.write_text(spec if isinstance(spec, str) else json.dumps(spec, indent=1), encoding="utf-8")
         return read_specs(path, Inputs()).stack
 
 

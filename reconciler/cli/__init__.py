@@ -12,7 +12,7 @@ import click
 from reconciler.cli.apply import apply, destroy
 from reconciler.cli.emulator import emulator
 from reconciler.cli.plan import plan, validate
-from reconciler.diagnostics import ExitCode
+from reconciler.diagnostics import ExitCode, ReconcilerError
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -21,7 +21,7 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.version_option(package_name="reconciler", message="reconciler %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Keep Twilio Conversations the way YAML says they should be.
+    r"""Keep Twilio Conversations the way YAML says they should be.
 
     \b
     Start here, no account needed:
@@ -64,7 +64,7 @@ def run(arguments: list[str] | None = None) -> int:
         return ExitCode.ERROR
     except BrokenPipeError:
         return ExitCode.ERROR
-    except Exception as fault:
+    except ReconcilerError as fault:
         return report(fault)
     return code if isinstance(code, int) else ExitCode.FINE
 

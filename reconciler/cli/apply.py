@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.options import account_options, settings_of, spec_options
-from reconciler.cli.plan import plan_code, show_plan
+from reconciler.cli.plan import plan_code, show_plan, shown_numbers
 from reconciler.diagnostics import ExitCode
 
 if TYPE_CHECKING:
     from reconciler.cli.options import Settings
     from reconciler.cli.target import Door
     from reconciler.model import Event
+    from reconciler.render.progress import Commands
     from reconciler.workflow import Planned, Specs
 
 
@@ -95,35 +97,43 @@ def _question(planned: Planned, door: Door, wish: _Wish) -> str:
 async def _perform(settings: Settings, wish: _Wish, specs: Specs, door: Door, planned: Planned) -> int:
     """Carry the plan out, show progress, and end with what was done, failed and left."""
     from reconciler.cli.echo import show
+    from reconciler.diff import operations
     from reconciler.executor import carry_out
     from reconciler.kinds import KINDS
+    from reconciler.model import EventKind
     from reconciler.pace import WallClock
-    from reconciler.render.text import event_line, result_lines
+    from reconciler.render.progress import event_line, result_lines
 
     events: list[Event] = []
-    quiet = settings.form != "text"
-    total = sum(1 for change in planned.plan.visible)
+    quiet, numbers = settings.form != "text", shown_numbers(door)
+    total = sum(1 for change in planned.plan.changes for _ in operations(change))
+    ended = 0
     try:
         async for event in carry_out(planned.plan, KINDS, door.gateway, WallClock()):
             events.append(event)
-            line = event_line(event, len(events), total)
+            ended += event.kind is not EventKind.STARTED
+            line = event_line(event, ended, total, numbers)
             if line is not None:
                 show([line], err=quiet)
     finally:
-        show(result_lines(events, planned, next_lines=_next(settings, wish, specs)), err=quiet)
+        show(result_lines(events, planned, numbers, _commands(settings, specs)), err=quiet)
     return _code(events, planned, wish)
 
 
-def _next(settings: Settings, wish: _Wish, specs: Specs) -> tuple[str, ...]:
-    """Return what a person may want to type now."""
-    where = " --local" if settings.local else f" --endpoint {settings.endpoint}" if settings.endpoint else ""
-    env = f" -e {specs.stack.owner.environment}" if specs.stack.owner.environment else ""
-    tail = f"{settings.path}{where}{env}"
-    if wish.destroys:
-        return (f"reconciler apply {tail}    # create it all again",)
-    return (
-        f"reconciler plan {tail}    # nothing is left to do",
-        f"reconciler destroy {tail}    # close what was created",
+def _commands(settings: Settings, specs: Specs) -> Commands:
+    """Return the commands a person may want to type now."""
+    from reconciler.render.progress import Commands
+
+    words = [str(settings.path)]
+    words += ["--local"] if settings.local else []
+    words += ["--endpoint", settings.endpoint] if settings.endpoint else []
+    words += ["-e", specs.stack.owner.environment] if specs.stack.owner.environment else []
+    tail = shlex.join(words)
+    return Commands(
+        plan=f"reconciler plan {tail}",
+        apply=f"reconciler apply {tail}",
+        destroy=f"reconciler destroy {tail}",
+        purge=f"reconciler destroy {tail} --delete",
     )
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.diagnostics import ExitCode, ReconcilerError, Severity
+from reconciler.diagnostics import Severity
 from reconciler.render.problems import problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reconciler.diagnostics import Diagnostic
+    from reconciler.diagnostics import Diagnostic, ReconcilerError
     from reconciler.render.text import Line
 
 _COLOURS = {
@@ -44,12 +44,10 @@ def show_problems(found: Sequence[Diagnostic], sources: Mapping[str, tuple[str, 
         click.echo(click.style(problems(found, sources), fg=worst), err=True)
 
 
-def report(fault: Exception) -> int:
-    """Print what went wrong and return its exit code; a mistake of ours is shown as one."""
-    if isinstance(fault, ReconcilerError):
-        show_problems(fault.diagnostics, getattr(fault, "sources", {}))
-        return fault.exit_code
-    raise fault
+def report(fault: ReconcilerError) -> int:
+    """Print what went wrong and return its exit code."""
+    show_problems(fault.diagnostics, fault.sources)
+    return fault.exit_code
 
 
 def is_private() -> bool:
@@ -69,6 +67,3 @@ def confirm(question: str) -> bool:
         return False
     answer: str = click.prompt(f"{question}\nOnly 'yes' goes on", default="", show_default=False, err=True)
     return answer.strip() == "yes"
-
-
-__all__ = ["ExitCode", "confirm", "has_errors", "is_private", "report", "show", "show_problems"]

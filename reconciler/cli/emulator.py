@@ -22,7 +22,7 @@ LOCK_TIMEOUT_S = 10.0
     "--port", type=click.IntRange(0, 65535), default=8010, show_default=True, help="0 takes any free port."
 )
 @click.option("--memory", is_flag=True, help="Start empty and keep nothing.")
-def emulator(path: Path, port: int, memory: bool) -> int:  # noqa: FBT001 - a flag of the command line
+def emulator(path: Path, port: int, memory: bool) -> int:
     """Serve an emulated Twilio Conversations on 127.0.0.1.
 
     PATH is the stack's folder, or a file in it: the same world that --local uses. Stop it with Ctrl-C.

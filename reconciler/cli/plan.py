@@ -13,6 +13,7 @@ from reconciler.diagnostics import ExitCode
 if TYPE_CHECKING:
     from reconciler.cli.options import Settings
     from reconciler.cli.target import Door
+    from reconciler.render.numbers import Numbers
     from reconciler.workflow import Planned, Specs
 
 
@@ -69,10 +70,9 @@ async def _plan(settings: Settings, *, detailed: bool) -> int:
 
 def show_plan(planned: Planned, specs: Specs, door: Door, form: str) -> None:
     """Print a plan in the form asked for, and what deserves a look beside it."""
-    from reconciler.cli.echo import is_private, show, show_problems
+    from reconciler.cli.echo import show, show_problems
     from reconciler.render.json import plan_json
     from reconciler.render.markdown import plan_markdown
-    from reconciler.render.numbers import Numbers
     from reconciler.render.text import plan_lines
 
     show_problems((*specs.warnings, *planned.plan.diagnostics), specs.sources)
@@ -81,7 +81,15 @@ def show_plan(planned: Planned, specs: Specs, door: Door, form: str) -> None:
     elif form == "markdown":
         click.echo(plan_markdown(planned, door.numbers))
     else:
-        show(plan_lines(planned, Numbers(None) if is_private() else door.numbers))
+        show(plan_lines(planned, shown_numbers(door)))
+
+
+def shown_numbers(door: Door) -> Numbers:
+    """Return how text shows phone numbers: as they are on a terminal, tagged everywhere else."""
+    from reconciler.cli.echo import is_private
+    from reconciler.render.numbers import Numbers
+
+    return Numbers(None) if is_private() else door.numbers
 
 
 def plan_code(planned: Planned, *, detailed: bool) -> int:

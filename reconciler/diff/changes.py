@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
 from reconciler.diff import compare
-from reconciler.diff.order import DROPS, CycleError, edges_of
+from reconciler.diff.order import CycleError, edges_of
+from reconciler.diff.records import sids_of, with_records
+from reconciler.diff.sides import Removal, Sides, ancestors
 from reconciler.kinds.base import Kind, MarkHome, Way
 from reconciler.model import (
     Action,
@@ -18,7 +18,6 @@ from reconciler.model import (
     Graph,
     Joined,
     Mark,
-    Owner,
     Plan,
     Ref,
     Resource,
@@ -28,35 +27,10 @@ from reconciler.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from reconciler.diagnostics import Diagnostic
-    from reconciler.model import Fields
     from reconciler.pairing import Observed
-
-
-class Removal(StrEnum):
-    """What becomes of a resource with a life cycle that vanished from the specs."""
-
-    CLOSE = "close"
-    DELETE = "delete"
-    RELEASE = "release"
-
-
-@dataclass(frozen=True)
-class _Sides:
-    """What every part of the comparison looks at."""
-
-    desired: Graph
-    observed: Graph
-    kinds: Mapping[str, Kind]
-    order: Mapping[str, int]
-    owner: Owner
-    removal: Removal
-
-    def rank(self, address: Address) -> tuple[tuple[int, str], ...]:
-        """Parents before children, kinds in their listed order, keys by name."""
-        return tuple((self.order[kind], key) for kind, key in address.steps)
 
 
 def diff(
@@ -73,26 +47,38 @@ def diff(
     """
     by_name = {kind.name: kind for kind in kinds}
     order = {kind.name: n for n, kind in enumerate(kinds)}
-    sides = _Sides(desired, observed.graph, by_name, order, target.owner, removal)
+    sides = Sides(desired, observed.graph, by_name, order, target.owner, removal)
     left_out = _left_out(sides, observed.refused)
-    changes = {**_wanted_changes(sides, left_out), **_removals(sides, left_out)}
-    problems = [*observed.diagnostics, *_finished(sides), *_over_capacity(sides, changes)]
-    changes = _with_records(sides, changes, left_out)
+    changes = {
+        **_wanted_changes(sides, left_out),
+        **_removals(sides, left_out),
+        **_expulsions(sides, left_out),
+    }
+    crowded = _over_capacity(sides, changes)
+    problems = [*observed.diagnostics, *_finished(sides), *crowded.values()]
+    changes = {
+        a: c for a, c in changes.items() if c.action is not Action.CREATE or (a.parent, a.kind) not in crowded
+    }
+    changes = with_records(sides, changes, left_out)
     ordered = tuple(changes[address] for address in sorted(changes, key=sides.rank))
     shown = [change for change in ordered if change.action is not Action.NONE]
     plan = Plan(
         target,
         changes=ordered,
-        sids=_sids(sides, ordered),
+        sids=sids_of(sides, ordered),
         unchanged=len(desired.resources.keys() - changes.keys() - left_out)
         + sum(1 for change in ordered if change.action is Action.NONE),
-        strangers=tuple(sorted(sides.observed.strangers, key=lambda row: sides.rank(row.address))),
+        strangers=tuple(
+            row
+            for row in sorted(sides.observed.strangers, key=lambda row: sides.rank(row.address))
+            if row.address not in changes
+        ),
         diagnostics=tuple(problems),
     )
     return _with_edges(plan, sides) if shown else replace(plan, changes=())
 
 
-def _with_edges(plan: Plan, sides: _Sides) -> Plan:
+def _with_edges(plan: Plan, sides: Sides) -> Plan:
     try:
         return replace(plan, edges=edges_of(plan.changes, sides.observed, sides.kinds))
     except CycleError as ring:
@@ -106,14 +92,7 @@ def _with_edges(plan: Plan, sides: _Sides) -> Plan:
         return _with_edges(replace(plan, changes=rest, diagnostics=(*plan.diagnostics, problem)), sides)
 
 
-def _ancestors(address: Address) -> Iterator[Address]:
-    above: Address | None = address
-    while above is not None:
-        yield above
-        above = above.parent
-
-
-def _is_finished(sides: _Sides, address: Address) -> bool:
+def _is_finished(sides: Sides, address: Address) -> bool:
     """Whether the live resource has ended its life (closed) and so cannot be changed; it can be deleted."""
     if sides.removal is Removal.DELETE and address not in sides.desired.resources:
         return False
@@ -122,16 +101,16 @@ def _is_finished(sides: _Sides, address: Address) -> bool:
     return bool(live and live.live and states and live.live.state and live.live.state not in states)
 
 
-def _left_out(sides: _Sides, refused: frozenset[Address]) -> frozenset[Address]:
+def _left_out(sides: Sides, refused: frozenset[Address]) -> frozenset[Address]:
     everything = sides.desired.resources.keys() | sides.observed.resources.keys()
     return frozenset(
         address
         for address in everything
-        if any(above in refused or _is_finished(sides, above) for above in _ancestors(address))
+        if any(above in refused or _is_finished(sides, above) for above in ancestors(address))
     )
 
 
-def _finished(sides: _Sides) -> Iterator[Diagnostic]:
+def _finished(sides: Sides) -> Iterator[Diagnostic]:
     for address, wanted in sides.desired.resources.items():
         if not _is_finished(sides, address) or wanted.policy.get("on_closed") == "leave":
             continue
@@ -147,15 +126,17 @@ def _finished(sides: _Sides) -> Iterator[Diagnostic]:
 # --- what is wanted ----------------------------------------------------------------------------------------
 
 
-def _wanted_changes(sides: _Sides, left_out: frozenset[Address]) -> dict[Address, Change]:
+def _wanted_changes(sides: Sides, left_out: frozenset[Address]) -> dict[Address, Change]:
     reborn: set[Address] = set()
     changes: dict[Address, Change] = {}
     wanted = [address for address in sides.desired.resources if address not in left_out]
     for address in sorted(wanted, key=sides.rank):
         live = sides.observed.resources.get(address)
-        if live is None or any(above in reborn for above in _ancestors(address)):
-            reborn.add(address)
-        elif _replaced(sides, address, live):
+        if (
+            live is None
+            or any(above in reborn for above in ancestors(address))
+            or _replaced(sides, address, live)
+        ):
             reborn.add(address)
     for address in sorted(wanted, key=sides.rank):
         known = _known(sides, sides.desired.resources[address], reborn)
@@ -165,12 +146,12 @@ def _wanted_changes(sides: _Sides, left_out: frozenset[Address]) -> dict[Address
     return changes
 
 
-def _replaced(sides: _Sides, address: Address, live: Resource) -> bool:
+def _replaced(sides: Sides, address: Address, live: Resource) -> bool:
     kind = sides.kinds[address.kind]
     return compare.must_replace(kind, compare.edits_between(kind, sides.desired.resources[address], live))
 
 
-def _wanted_change(sides: _Sides, wanted: Resource, reborn: set[Address]) -> Change | None:
+def _wanted_change(sides: Sides, wanted: Resource, reborn: set[Address]) -> Change | None:
     address, kind = wanted.address, sides.kinds[wanted.address.kind]
     live = sides.observed.resources.get(address)
     parent_reborn = address.parent in reborn
@@ -209,7 +190,7 @@ def _kept_action(kind: Kind, wanted: Resource, mark: Mark | None) -> tuple[Actio
     return Action.NONE, ""
 
 
-def _creation(sides: _Sides, kind: Kind, wanted: Resource) -> Change | None:
+def _creation(sides: Sides, kind: Kind, wanted: Resource) -> Change | None:
     if Way.CREATE not in kind.ways:
         return None
     mark = compare.new_mark(kind, sides.owner, wanted, (), None, fresh=True)
@@ -221,7 +202,7 @@ def _change(action: Action, wanted: Resource, mark: Mark | None) -> Change:
     return Change(action, wanted.address, fields=wanted.fields, mark=mark, place=wanted.place)
 
 
-def _is_consumed(sides: _Sides, wanted: Resource, *, parent_reborn: bool) -> bool:
+def _is_consumed(sides: Sides, wanted: Resource, *, parent_reborn: bool) -> bool:
     """Whether a one-shot child was there once (its name is recorded) and has removed itself."""
     if parent_reborn or not wanted.policy.get("once") or wanted.address.parent is None:
         return False
@@ -230,7 +211,7 @@ def _is_consumed(sides: _Sides, wanted: Resource, *, parent_reborn: bool) -> boo
     return bool(mark and wanted.address.key in mark.children)
 
 
-def _known(sides: _Sides, wanted: Resource, reborn: set[Address]) -> Resource:
+def _known(sides: Sides, wanted: Resource, reborn: set[Address]) -> Resource:
     """Put in the place of every Ref to a resource that stays what that resource's attribute is."""
     return replace(
         wanted,
@@ -239,7 +220,7 @@ def _known(sides: _Sides, wanted: Resource, reborn: set[Address]) -> Resource:
     )
 
 
-def _settled(sides: _Sides, value: Value, reborn: set[Address]) -> Value:
+def _settled(sides: Sides, value: Value, reborn: set[Address]) -> Value:
     if isinstance(value, Secret):
         return Secret(_settled(sides, value.value, reborn))
     if isinstance(value, Ref):
@@ -253,7 +234,7 @@ def _settled(sides: _Sides, value: Value, reborn: set[Address]) -> Value:
     return value
 
 
-def _attribute(sides: _Sides, ref: Ref, reborn: set[Address]) -> str | None:
+def _attribute(sides: Sides, ref: Ref, reborn: set[Address]) -> str | None:
     live = sides.observed.resources.get(ref.address)
     if live is None or live.live is None or ref.address in reborn:
         return None
@@ -263,7 +244,7 @@ def _attribute(sides: _Sides, ref: Ref, reborn: set[Address]) -> str | None:
 # --- what vanished -----------------------------------------------------------------------------------------
 
 
-def _removals(sides: _Sides, left_out: frozenset[Address]) -> dict[Address, Change]:
+def _removals(sides: Sides, left_out: frozenset[Address]) -> dict[Address, Change]:
     """Remove what is ours and no longer wanted: every row here carries our mark, or our record of it."""
     gone = [a for a in sides.observed.resources if a not in sides.desired.resources and a not in left_out]
     removals: dict[Address, Change] = {}
@@ -276,7 +257,23 @@ def _removals(sides: _Sides, left_out: frozenset[Address]) -> dict[Address, Chan
     return removals
 
 
-def _removal(sides: _Sides, address: Address, above: Change | None) -> Action | None:
+def _expulsions(sides: Sides, left_out: frozenset[Address]) -> dict[Address, Change]:
+    """Remove what others added where the specs say that only what they mention may stand there."""
+    gone: dict[Address, Change] = {}
+    for row in sides.observed.strangers:
+        parent = sides.desired.resources.get(row.address.parent) if row.address.parent else None
+        exclusive = parent.policy.get("exclusive") if parent and parent.address not in left_out else None
+        kind = sides.kinds[row.address.kind]
+        unmarked = row.live is not None and row.live.mark is None
+        if isinstance(exclusive, list) and kind.plural in exclusive and unmarked and Way.DELETE in kind.ways:
+            why = f"only what the specs mention stands here: exclusive: [{kind.plural}]"
+            gone[row.address] = Change(
+                Action.DELETE, row.address, live=row.live, live_fields=row.fields, why=why
+            )
+    return gone
+
+
+def _removal(sides: Sides, address: Address, above: Change | None) -> Action | None:
     kind = sides.kinds[address.kind]
     own = Action(sides.removal.value) if kind.open_states else Action.DELETE
     if own is Action.DELETE and Way.DELETE not in kind.ways:
@@ -290,119 +287,24 @@ def _removal(sides: _Sides, address: Address, above: Change | None) -> Action | 
     return None
 
 
-# --- names of children -------------------------------------------------------------------------------------
-
-
-def _with_records(
-    sides: _Sides, changes: dict[Address, Change], left_out: frozenset[Address]
-) -> dict[Address, Change]:
-    """Add, to each parent that keeps its children's names in its mark, what it is to write down."""
-    families: dict[Address, list[Address]] = defaultdict(list)
-    everything = sides.desired.resources.keys() | sides.observed.resources.keys()
-    for address in everything - left_out:
-        if address.parent is not None and sides.kinds[address.kind].mark is MarkHome.PARENT:
-            families[address.parent].append(address)
-    result = dict(changes)
-    for parent, children in families.items():
-        change = changes.get(parent)
-        if change is None or change.action not in DROPS:
-            recorded = _recorded(sides, parent, sorted(children), changes)
-            if recorded is not None:
-                result[parent] = recorded
-    return result
-
-
-def _recorded(
-    sides: _Sides, parent: Address, children: list[Address], changes: Mapping[Address, Change]
-) -> Change | None:
-    """Return the parent's change with the names to record, or None where the mark says them already."""
-    live = sides.observed.resources.get(parent)
-    mark = live.live.mark if live and live.live else None
-    change = changes.get(parent)
-    records = {child.key: Ref(child, "sid") for child in children if not _is_absent(sides, child, changes)}
-    for child in children:
-        old = changes.get(child)
-        if old is not None and old.action is Action.REPLACE and old.live is not None:
-            records[_old_key(old)] = Ref(_old_address(old), "sid")
-    if any(child in changes for child in children):
-        change = change or _untouched(sides, parent)
-        return replace(change, records=records)
-    names = {key: _live_sid(sides, ref.address, mark) for key, ref in records.items()}
-    if names == dict(mark.children if mark else {}) or not names:
-        return None
-    change = change or replace(_untouched(sides, parent), action=Action.UPDATE)
-    new = change.mark or mark
-    why = change.why or f"writes down {', '.join(sorted(names))}"
-    return replace(change, mark=replace(new, children=names) if new else None, why=why)
-
-
-def _untouched(sides: _Sides, parent: Address) -> Change:
-    """Return the bookkeeping change of a parent that is otherwise as it should be."""
-    wanted, live = sides.desired.resources.get(parent), sides.observed.resources[parent]
-    mark = live.live.mark if live.live else None
-    place = wanted.place if wanted else None
-    fields: Fields = wanted.fields if wanted else live.fields
-    return Change(
-        Action.NONE, parent, fields=fields, mark=mark, live=live.live, live_fields=live.fields, place=place
-    )
-
-
-def _is_absent(sides: _Sides, child: Address, changes: Mapping[Address, Change]) -> bool:
-    """Whether a child neither is there, nor comes, nor was consumed."""
-    if child in changes or child in sides.observed.resources:
-        return False
-    wanted = sides.desired.resources.get(child)
-    return wanted is None or not wanted.policy.get("once")
-
-
-def _live_sid(sides: _Sides, child: Address, mark: Mark | None) -> str:
-    live = sides.observed.resources.get(child)
-    if live is not None and live.live is not None:
-        return live.live.sid
-    return mark.children.get(child.key, "") if mark else ""
-
-
-def _old_key(change: Change) -> str:
-    return f"{change.address.key}~{change.live.sid[-6:] if change.live else ''}"
-
-
-def _old_address(change: Change) -> Address:
-    return Address.of(change.address.kind, _old_key(change), change.address.parent)
-
-
-def _sids(sides: _Sides, changes: Iterable[Change]) -> dict[Address, str]:
-    """Return the sids that carrying out the changes needs: parents, children to record, old halves."""
-    sids: dict[Address, str] = {}
-    for change in changes:
-        for above in _ancestors(change.address):
-            live = sides.observed.resources.get(above)
-            if live is not None and live.live is not None:
-                sids[above] = live.live.sid
-        for ref in (change.records or {}).values():
-            sid = _live_sid(sides, ref.address, change.live.mark if change.live else None)
-            if sid:
-                sids[ref.address] = sid
-        if change.action is Action.REPLACE and change.live is not None:
-            sids[_old_address(change)] = change.live.sid
-    return sids
-
-
-def _over_capacity(sides: _Sides, changes: Mapping[Address, Change]) -> Iterator[Diagnostic]:
-    """Say where Twilio's limit leaves no room beside what others added."""
-    seen: set[tuple[Address | None, str]] = set()
+def _over_capacity(
+    sides: Sides, changes: Mapping[Address, Change]
+) -> dict[tuple[Address | None, str], Diagnostic]:
+    """Return, by parent and kind, where Twilio's limit leaves no room beside what others added."""
+    crowded: dict[tuple[Address | None, str], Diagnostic] = {}
     for address, change in changes.items():
-        kind, above = sides.kinds[address.kind], address.parent
-        if kind.capacity is None or change.action is not Action.CREATE or (above, kind.name) in seen:
+        kind, family = sides.kinds[address.kind], (address.parent, address.kind)
+        if kind.capacity is None or change.action is not Action.CREATE or family in crowded:
             continue
-        seen.add((above, kind.name))
-        wanted = sum(1 for a in sides.desired.resources if (a.parent, a.kind) == (above, kind.name))
-        others = sum(
-            1 for r in sides.observed.strangers if (r.address.parent, r.address.kind) == (above, kind.name)
-        )
+        wanted = sum(1 for a in sides.desired.resources if (a.parent, a.kind) == family)
+        staying = [r.address for r in sides.observed.strangers if r.address not in changes]
+        others = sum(1 for a in staying if (a.parent, a.kind) == family)
         if wanted + others > kind.capacity:
-            yield diagnostics.error(
-                f"{wanted} {kind.plural} are wanted beside {others} that others added; Twilio allows {kind.capacity}",
-                f"Remove {wanted + others - kind.capacity} of them.",
-                address=above,
+            crowded[family] = diagnostics.error(
+                f"{wanted} {kind.plural} are wanted beside {others} that others added; "
+                f"Twilio allows {kind.capacity}",
+                f"Remove {wanted + others - kind.capacity} of them. None is created until there is room.",
+                address=address.parent,
                 place=change.place,
             )
+    return crowded

@@ -108,7 +108,7 @@ def _head(name: str) -> tuple[str, str, str]:
 
 
 def _vanished_keys(kind: Kind, wanted: Resource, live: Resource, seen: set[Path]) -> Iterator[Edit]:
-    """A natural key that changes kind (a phone becomes a chat user) drops its old fields too."""
+    """Drop the old fields of a natural key that changes its sort (a phone becomes a chat user)."""
     for path, value in live.fields.items():
         if path[0] in kind.create_only and path not in wanted.fields and path not in seen:
             yield Edit(path, value, None)

@@ -57,7 +57,7 @@ def edges_of(changes: tuple[Change, ...], observed: Graph, kinds: Mapping[str, K
 def sorted_operations(changes: tuple[Change, ...], edges: tuple[Edge, ...]) -> tuple[Operation, ...]:
     """Return all operations so that none stands before what it waits for; plan order breaks ties."""
     rank = {operation: n for n, operation in enumerate(op for change in changes for op in operations(change))}
-    sorter: TopologicalSorter[Operation] = TopologicalSorter({operation: () for operation in rank})
+    sorter: TopologicalSorter[Operation] = TopologicalSorter(dict.fromkeys(rank, ()))
     for edge in edges:
         if edge.before in rank and edge.after in rank:
             sorter.add(edge.after, edge.before)
@@ -79,7 +79,7 @@ def _drop(address: Address) -> Operation:
 
 
 def _family_edges(changes: tuple[Change, ...], kinds: Mapping[str, Kind]) -> Iterator[Edge]:
-    """A parent is there before its children, loses them before it goes, and notes them when they are done."""
+    """Have a parent there before its children, rid of them before it goes, and note them when all is done."""
     for change in changes:
         above = change.address.parent
         if above is not None:
@@ -121,7 +121,7 @@ def _held(address: Address, observed: Graph, kinds: Mapping[str, Kind]) -> froze
 def _released(
     changes: tuple[Change, ...], observed: Graph, kinds: Mapping[str, Kind]
 ) -> dict[Claim, Operation]:
-    """Return claim → the operation that frees it; closing or deleting a resource frees what stands in it too."""
+    """Return claim → the operation that frees it; removing a resource frees what stands in it too."""
     by_parent: dict[Address, list[Address]] = defaultdict(list)
     for address in observed.resources:
         if address.parent is not None:

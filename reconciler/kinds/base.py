@@ -120,7 +120,7 @@ class Kind:
     write_only    fields that are never answered: compared with what the mark says we set
     clear         field → what to send to clear it; a field that is missing here cannot be cleared
     capacity      how many siblings Twilio allows
-    takes_over    an unmarked live row with our natural key becomes ours (true of what stands in our resources)
+    takes_over    an unmarked live row with our natural key becomes ours (so for what stands in ours)
     fits          whether a mark belongs on the row it was found on
     open_states   the states that are listed, where a kind has a life cycle; others are finished
     claims        what only one live resource can hold, so that whoever holds it must let go first

@@ -75,7 +75,7 @@ class ConversationSpec(Spec):
 
 
 def declare(spec: ConversationSpec, site: Site) -> Declared:
-    """Return what a conversation's spec asks for; its unique name is ``<stack>.<key>`` unless it says another."""
+    """Return what a conversation's spec asks for; its name is ``<stack>.<key>`` unless it says another."""
     fields: dict[Path, Value] = {("unique_name",): spec.unique_name or default_name(site.stack, site.key)}
     for name in ("friendly_name", "messaging_service_sid"):
         if spec.given(name):

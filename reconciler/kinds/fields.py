@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from reconciler.model import Joined, Json, Ref, Secret, Value
+from reconciler.model import Joined, Json, Ref, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def read_json(value: Any) -> Any:
 
 
 def _list_of_json(items: list[Any]) -> Any:
-    """A list is one value, so one sensitive leaf makes all of it sensitive."""
+    """Return a list as the one value it is: one sensitive leaf makes all of it sensitive."""
     if any(isinstance(leaf, Ref | Joined) for item in items for leaf in _leaves(item)):
         wrong(
             "a reference cannot stand inside a list", "A list is compared as one value; use a map of names."

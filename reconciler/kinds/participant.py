@@ -96,7 +96,7 @@ def _known_senders(site: Site) -> str:
 
 
 def natural_key(fields: Fields) -> Hashable | None:
-    """Return the identity, else the pair, else the projected number: what Twilio tells participants apart by."""
+    """Return the identity, else the pair, else the projected number: what Twilio tells them apart by."""
     for name in ("identity", "address", "projected"):
         value = fields.get((name,))
         if value:

@@ -48,7 +48,7 @@ FILTERS = (
 
 
 class WebhookSpec(Spec):
-    """One webhook as written. `studio` starts a flow, `triggers` make it fire on keywords, else on `filters`."""
+    """One webhook as written: `studio` starts a flow, `triggers` fire on keywords, `filters` on events."""
 
     url: Text = NONE
     studio: Name = NONE

@@ -21,9 +21,14 @@
       "diagnostics": [{"severity", "summary", "detail", "address", "place"}]
     }
 
-A VALUE is null (not there), a scalar or a list as it is, and otherwise an object with exactly these keys:
-``{"value": {…}}`` a JSON object · ``{"sensitive": true}`` · ``{"ref": address, "attribute": "sid"}`` known after
-apply · ``{"joined": [text or ref …]}`` · ``{"lookup": name, "collection": "Roles"}``.
+A VALUE is null (not there), a scalar or a list as it is, and otherwise an object with exactly these keys::
+
+    {"value": {…}}                            a JSON object
+    {"sensitive": true}                       a secret
+    {"ref": address, "attribute": "sid"}      known after apply
+    {"joined": ["https://x/", {"ref": …}]}    a text with refs in it
+    {"lookup": name, "collection": "Roles"}   the sid of what has this name
+    {"one_of": ["+1…·k3f9a", …]}              to be chosen
 """
 
 from __future__ import annotations
@@ -32,14 +37,12 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model import Action, Joined, Lookup, Ref, Secret
+from reconciler.model import Action, Joined, Lookup, Pool, Ref, Secret
 from reconciler.render import outline
 from reconciler.render.numbers import require_masked
 from reconciler.render.values import naming_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from reconciler.diagnostics import Diagnostic
     from reconciler.model import Address, Change, Fields, Place, Plan, Resource, Value
     from reconciler.render.numbers import Numbers
@@ -133,15 +136,21 @@ def _fields(fields: Fields) -> list[dict[str, Any]]:
 
 
 def _value(value: Value) -> Any:
-    if isinstance(value, Secret):
-        return {"sensitive": True}
-    if isinstance(value, Ref):
-        return {"ref": str(value.address), "attribute": value.attribute}
-    if isinstance(value, Joined):
-        return {"joined": [part if isinstance(part, str) else _value(part) for part in value.parts]}
-    if isinstance(value, Lookup):
-        return {"lookup": value.name, "collection": value.collection}
-    return {"value": value} if isinstance(value, dict) else value
+    match value:
+        case Secret():
+            return {"sensitive": True}
+        case Ref(address, attribute):
+            return {"ref": str(address), "attribute": attribute}
+        case Joined(parts):
+            return {"joined": [_value(part) for part in parts]}
+        case Lookup(collection, name):
+            return {"lookup": name, "collection": collection}
+        case Pool(candidates):
+            return {"one_of": list(candidates)}
+        case dict():
+            return {"value": value}
+        case _:
+            return value
 
 
 def _diagnostic(one: Diagnostic) -> dict[str, Any]:

@@ -66,8 +66,12 @@ def _parts(planned: Planned, words: Words, stage: _Stage) -> Iterator[str]:
     yield from _caution(plan)
     if stage in _LEFT_OUT:
         yield f"**Shortened to fit: {_LEFT_OUT[stage]} is missing.** Read the whole plan before you agree."
-    if plan.visible:
-        yield "\n".join(_table(plan, words)) if stage < _Stage.COUNTS_ONLY else _removals(plan, words)
+    if not plan.visible:
+        yield outline.summary(plan)
+    elif stage < _Stage.COUNTS_ONLY:
+        yield "\n".join(_table(plan, words))
+    else:
+        yield _removals(plan, words)
     if stage < _Stage.TABLE_ONLY:
         yield from _details(plan, words, stage)
     if stage is _Stage.FULL:
@@ -123,7 +127,7 @@ def _what(item: outline.Item, words: Words) -> str:
 
 
 def _removals(plan: Plan, words: Words) -> str:
-    """Return what takes the place of a table that is too long: what is lost, by name."""
+    """Return what takes the place of too long a table: by name what is lost, else the summary."""
     removed = [change for change in plan.visible if change.action in outline.REMOVALS]
     lines = [f"{change.action.value} {words.text(str(change.address), 200)}" for change in removed[:_MOST]]
     more = [f"… and {len(removed) - _MOST:,} more"] if len(removed) > _MOST else []
@@ -137,8 +141,7 @@ def _details(plan: Plan, words: Words, stage: _Stage) -> Iterator[str]:
     for item in outline.items(plan, words):
         lines = list(_diff(item.change, words, stage)) if item.change else []
         if lines:
-            name = html_code(f"{item.sign} {words.address(item.address)}")
-            yield details(f"{name} {html_code(item.sentence)}", fenced("diff", lines))
+            yield details(html_code(f"{item.sign} {words.address(item.address)}"), fenced("diff", lines))
 
 
 def _diff(change: Change, words: Words, stage: _Stage) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from reconciler.model import Address, Edit, Fields, Joined, Lookup, Path, Ref, Secret, Value
+from reconciler.model import Address, Edit, Fields, Joined, Lookup, Path, Pool, Ref, Secret, Value
 from reconciler.render.visible import LONGEST, quoted, visible
 
 if TYPE_CHECKING:
@@ -59,15 +59,21 @@ class Words:
 
     def value(self, value: Value) -> str:
         """Return a value as a reader wants to see it; what a Secret hides is never looked at."""
-        if isinstance(value, Secret):
-            return SENSITIVE
-        if isinstance(value, Ref):
-            return f"({UNKNOWN}: {value.attribute} of {self.address(value.address)})"
-        if isinstance(value, Joined):
-            return f"{self._joined(value)} ({UNKNOWN})"
-        if isinstance(value, Lookup):
-            return f"{quoted(self.numbers.mask(value.name))} (from {self.text(value.collection)})"
-        return NONE if value is None else self._json(value, _DEEPEST)
+        match value:
+            case None:
+                return NONE
+            case Secret():
+                return SENSITIVE
+            case Ref(address, attribute):
+                return f"({UNKNOWN}: {attribute} of {self.address(address)})"
+            case Joined():
+                return f"{self._joined(value)} ({UNKNOWN})"
+            case Lookup(collection, name):
+                return f"{self._json(name, 0)} (from {self.text(collection)})"
+            case Pool(candidates):
+                return f"one of {self._json(list(candidates), 1)}"
+            case _:
+                return self._json(value, _DEEPEST)
 
     def _joined(self, value: Joined) -> str:
         # Masked as one text: the digits of a number may stand in two parts of it.
@@ -116,9 +122,9 @@ def naming_fields(fields: Fields) -> list[tuple[str, Value]]:
 def _host(url: str) -> str:
     try:
         parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname or ''}/…"
     except ValueError:
         return "…"
+    return f"{parts.scheme}://{parts.hostname or ''}/…"
 
 
 def _several(braces: str, shown: list[str], count: int) -> str:

@@ -19,7 +19,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str, longest: int = LONGEST) -> str:
-    """Return `text` with every character that does not print as an escape; the middle of a long one is cut."""
+    """Return `text` with all that does not print as an escape; the middle of a long one is cut."""
     head, tail = _ends(text, _escaped, longest)
     return f"{head}… {len(text):,} characters …{tail}" if tail else head
 

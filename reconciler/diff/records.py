@@ -1,0 +1,111 @@
+"""Changes → the names each parent is to write down of children that can carry no mark themselves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.diff.order import DROPS
+from reconciler.diff.sides import Sides, ancestors
+from reconciler.kinds.base import MarkHome
+from reconciler.model import Action, Address, Change, Mark, Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.model import Fields
+
+
+def with_records(
+    sides: Sides, changes: dict[Address, Change], left_out: frozenset[Address]
+) -> dict[Address, Change]:
+    """Add, to each parent that keeps its children's names in its mark, what it is to write down."""
+    families: dict[Address, list[Address]] = defaultdict(list)
+    everything = sides.desired.resources.keys() | sides.observed.resources.keys()
+    for address in everything - left_out:
+        if address.parent is not None and sides.kinds[address.kind].mark is MarkHome.PARENT:
+            families[address.parent].append(address)
+    result = dict(changes)
+    for parent, children in families.items():
+        change = changes.get(parent)
+        if change is None or change.action not in DROPS:
+            recorded = _recorded(sides, parent, sorted(children), changes)
+            if recorded is not None:
+                result[parent] = recorded
+    return result
+
+
+def _recorded(
+    sides: Sides, parent: Address, children: list[Address], changes: Mapping[Address, Change]
+) -> Change | None:
+    """Return the parent's change with the names to record, or None where the mark says them already."""
+    live = sides.observed.resources.get(parent)
+    mark = live.live.mark if live and live.live else None
+    change = changes.get(parent)
+    records = {child.key: Ref(child, "sid") for child in children if not _is_absent(sides, child, changes)}
+    for child in children:
+        old = changes.get(child)
+        if old is not None and old.action is Action.REPLACE and old.live is not None:
+            records[_old_key(old)] = Ref(_old_address(old), "sid")
+    if any(child in changes for child in children):
+        change = change or _untouched(sides, parent)
+        return replace(change, records=records)
+    names = {key: _live_sid(sides, ref.address, mark) for key, ref in records.items()}
+    if names == dict(mark.children if mark else {}) or not names:
+        return None
+    change = change or replace(_untouched(sides, parent), action=Action.UPDATE)
+    new = change.mark or mark
+    why = change.why or f"writes down {', '.join(sorted(names))}"
+    return replace(change, mark=replace(new, children=names) if new else None, why=why)
+
+
+def _untouched(sides: Sides, parent: Address) -> Change:
+    """Return the bookkeeping change of a parent that is otherwise as it should be."""
+    wanted, live = sides.desired.resources.get(parent), sides.observed.resources[parent]
+    mark = live.live.mark if live.live else None
+    place = wanted.place if wanted else None
+    fields: Fields = wanted.fields if wanted else live.fields
+    return Change(
+        Action.NONE, parent, fields=fields, mark=mark, live=live.live, live_fields=live.fields, place=place
+    )
+
+
+def _is_absent(sides: Sides, child: Address, changes: Mapping[Address, Change]) -> bool:
+    """Whether a child neither is there, nor comes, nor was consumed."""
+    if child in changes or child in sides.observed.resources:
+        return False
+    wanted = sides.desired.resources.get(child)
+    return wanted is None or not wanted.policy.get("once")
+
+
+def _live_sid(sides: Sides, child: Address, mark: Mark | None) -> str:
+    live = sides.observed.resources.get(child)
+    if live is not None and live.live is not None:
+        return live.live.sid
+    return mark.children.get(child.key, "") if mark else ""
+
+
+def _old_key(change: Change) -> str:
+    return f"{change.address.key}~{change.live.sid[-6:] if change.live else ''}"
+
+
+def _old_address(change: Change) -> Address:
+    return Address.of(change.address.kind, _old_key(change), change.address.parent)
+
+
+def sids_of(sides: Sides, changes: Iterable[Change]) -> dict[Address, str]:
+    """Return the sids that carrying out the changes needs: parents, children to record, old halves."""
+    sids: dict[Address, str] = {}
+    for change in changes:
+        for above in ancestors(change.address):
+            live = sides.observed.resources.get(above)
+            if live is not None and live.live is not None:
+                sids[above] = live.live.sid
+        for ref in (change.records or {}).values():
+            sid = _live_sid(sides, ref.address, change.live.mark if change.live else None)
+            if sid:
+                sids[ref.address] = sid
+        if change.action is Action.REPLACE and change.live is not None:
+            sids[_old_address(change)] = change.live.sid
+    return sids
