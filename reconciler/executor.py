@@ -240,8 +240,9 @@ def _will_pass(run: _Run, refusal: ApiError) -> bool:
     """Whether a refused call may succeed by itself soon."""
     if refusal.code in TRANSIENT:
         return True
-    named = re.findall(r"CH[0-9a-f]{32}", str(refusal))  # the path's first, the holder's last
-    return refusal.code in RELEASING and (named[-1] in run.freed if named else bool(run.freed))
+    _, _, message = str(refusal).partition(": ")  # behind the method and the path of the call
+    holders = re.findall(r"CH[0-9a-f]{32}", message)
+    return refusal.code in RELEASING and (holders[-1] in run.freed if holders else bool(run.freed))
 
 
 def _path(path: tuple[Segment, ...], known: Known) -> tuple[str, ...]:

@@ -218,8 +218,8 @@ def _pair_recorded(
     by_sid = {row.live.sid: row for row in rows}
     recorded = parent_mark.children if parent_mark else {}
     taken = {key: by_sid[sid] for key, sid in recorded.items() if sid in by_sid}
-    for key, resource in wanted.items():
-        mine = taken.get(key)
+    for key in sorted(wanted):
+        resource, mine = wanted[key], taken.get(key)
         if mine is not None and not _must_replace(kind, resource, mine):
             continue
         equal = _equal_row(pairing, kind, resource, wanted, taken, rows)
@@ -242,16 +242,34 @@ def _equal_row(
     taken: Mapping[str, Found],
     rows: tuple[Found, ...],
 ) -> Found | None:
-    """Return the one row equal to `resource`: ours under a key nobody wants (a rename), or nobody's."""
+    """Return the row equal to `resource`: ours under a key nobody wants (a rename), or nobody's.
+
+    Of several rows that are nobody's one is as good as another while there are names for all of them, as
+    after an apply that was cut before it wrote the names down; a row more, and which is ours is a guess.
+    """
     natural_key = kind.natural_key(resource.fields)
     renamed = [row for key, row in taken.items() if key not in wanted]
     held = {row.live.sid for row in taken.values()}
     free = [row for row in rows if row.live.sid not in held]
-    for candidates in (renamed, free):
-        same = [row for row in candidates if kind.natural_key(row.fields) == natural_key]
-        if same:
-            return same[0] if candidates is renamed else _one(pairing, resource, same)
-    return None
+    same = [row for row in renamed if kind.natural_key(row.fields) == natural_key]
+    if same:
+        return same[0]
+    same = [row for row in free if kind.natural_key(row.fields) == natural_key]
+    nameless = [
+        key
+        for key, other in wanted.items()
+        if key not in taken and kind.natural_key(other.fields) == natural_key
+    ]
+    if 0 < len(same) <= len(nameless):
+        return min(same, key=lambda row: (not _is_equal(kind, resource, row), row.live.sid))
+    return _one(pairing, resource, same)
+
+
+def _is_equal(kind: Kind, resource: Resource, row: Found) -> bool:
+    return all(
+        kind.comparable(path, row.fields.get(path)) == kind.comparable(path, value)
+        for path, value in resource.fields.items()
+    )
 
 
 def _must_replace(kind: Kind, resource: Resource, row: Found) -> bool:

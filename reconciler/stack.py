@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
-from reconciler.kinds.fields import NONE, Integer, Name, Names, Object, Spec, one_of, read_name, wrong
+from reconciler.kinds.fields import NONE, Integer, Name, Object, Spec, one_of, read_name, wrong
 from reconciler.kinds.participant import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from reconciler.model import Graph, Owner
 
@@ -46,29 +45,32 @@ def read_account(value: Any) -> str:
 class Limits(Spec):
     """How much one apply may do."""
 
-    remove: Integer = NONE
-    remove_percent: Integer = NONE
-    send: Integer = NONE
     writes_per_second: Integer = NONE
+    """Creates and deletes per second in the service, and writes per second in each conversation; 10."""
 
 
 class StackSpec(Spec):
     """The `stack:` block."""
 
-    name: Annotated[str, PlainValidator(read_stack_name)]
-    id: Name = NONE
+    name: Annotated[str, PlainValidator(read_stack_name), WithJsonSchema({"type": "string"})]
+    """The owner of what is created: lower-case letters, digits and dashes."""
     service: Name = "default"
+    """The Conversations service: `default`, its name, or its sid."""
     on_remove: Annotated[str, one_of("close", "delete", "release")] = "close"
+    """What becomes of a conversation that vanished from the specs: closed, deleted, or no longer managed."""
     limits: Limits | None = None
+    """How much one apply may do."""
 
 
 class EnvironmentSpec(Spec):
     """One entry of `environments:`."""
 
-    account: Annotated[str, PlainValidator(read_account)] | None = None
-    recipients: Names = NONE
+    account: Annotated[Any, PlainValidator(read_account), WithJsonSchema({"type": "string"})] = None
+    """The account it is for (`AC…`); any other is refused. An emulator stands in for any."""
     variables: Object = NONE
+    """Values of variables in this environment."""
     limits: Limits | None = None
+    """Limits in this environment, before the stack's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
 from reconciler.desired import read_desired
-from reconciler.diagnostics import RefusedError
 from reconciler.diff import Removal, diff, operations
 from reconciler.documents import read_stack
 from reconciler.kinds import KINDS
@@ -87,11 +86,6 @@ async def make_destroy_plan(
 
 
 async def _target(stack: Stack, gateway: Gateway) -> Target:
-    if stack.account and stack.account != gateway.account_sid:
-        raise RefusedError(
-            f"environment {stack.owner.environment!r} is for account {stack.account}",
-            f"The credentials open {gateway.account_sid}. Use the right ones, or change `account:`.",
-        )
     sid = await resolve_service(gateway, stack.service)
     return Target(stack.owner, sid, stack.service, gateway.account_sid)
 

@@ -354,6 +354,15 @@ def _errors() -> dict[int, str]:
     return {int(row["code"]): row["http_status"] for row in rows if row["code"].isdigit()}
 
 
+def test_the_readme_names_every_switch() -> None:
+    """Each open question stands in the README with its default."""
+    text = README.read_text(encoding="utf-8")
+
+    for name, question in Switches.questions().items():
+        default = getattr(Switches(), name)
+        assert f"| `{name}` | {question} | `{default}` |" in text
+
+
 @needs_errors
 def test_every_known_error_code_is_raised_or_explained() -> None:
     """Each code that Twilio has for these resources is in the emulator, or the README says why not."""

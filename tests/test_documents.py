@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.documents import Document, DocumentError, read_stack, to_json
+from reconciler.diagnostics import SpecError
+from reconciler.documents import Document, read_stack, to_json
 from reconciler.model import Place
 
 STACK = "stack: {name: demo}\n"
@@ -31,7 +32,7 @@ def write(**files: str | bytes) -> None:
 
 def told(path: str = "specs") -> list[str]:
     """Return what reading `path` complains about, each as place, summary, detail and related places."""
-    with pytest.raises(DocumentError) as caught:
+    with pytest.raises(SpecError) as caught:
         read_stack(Path(path))
     return [
         "\n".join(
@@ -321,7 +322,7 @@ def test_include_is_a_list() -> None:
 def test_a_failing_read_still_quotes() -> None:
     """The error carries the lines of all files that could be read."""
     write(a="a: [\n", b="b: 1\n")
-    with pytest.raises(DocumentError) as caught:
+    with pytest.raises(SpecError) as caught:
         read_stack(Path("specs"))
 
     assert caught.value.sources == {"specs/a.yaml": ("a: [",), "specs/b.yaml": ("b: 1",)}
@@ -337,7 +338,7 @@ def test_any_bytes_are_a_document_or_problems_inside_the_file(
     path.write_bytes(content)
     try:
         assert read_stack(path).root.get("stack") is not None
-    except DocumentError as problem:
+    except SpecError as problem:
         lines = max(1, len(problem.sources.get(str(path), ())))
         places = [one.place for one in problem.diagnostics]
         assert places

@@ -420,6 +420,18 @@ def test_group_members_are_bound_without_role(store: Store) -> None:
     assert ask(store, "POST", f"{G}/desk", projected("null"))[1]["messaging_binding"] is None
 
 
+def test_a_group_that_loses_a_user_is_another_group(store: Store) -> None:
+    """Deleting the user behind the business number frees the set of addresses."""
+    row = ask(store, "GET", G)[1]["participants"][2]
+    ask(store, "POST", f"{G}/{row['sid']}", {"Identity": "desk"})
+    ask(store, "DELETE", "/Users/desk")
+    ask(store, "POST", NEW, {"UniqueName": "twin"})
+    forms = [{"MessagingBinding.Address": f"+1555010040{n}"} for n in (1, 2)]
+    path = "/Conversations/twin/Participants"
+
+    assert [ask(store, "POST", path, form)[0] for form in (*forms, projected("+15550100209"))] == [201] * 3
+
+
 def test_a_group_has_ten_addresses(store: Store) -> None:
     """The eleventh address is refused (50436)."""
     for n in range(7):

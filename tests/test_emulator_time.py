@@ -92,6 +92,17 @@ def test_a_message_wakes_and_starts_the_timers_again() -> None:
     assert ask(store, "GET", X)[1]["state"] == "closed"
 
 
+def test_a_date_brought_forward_rings_once() -> None:
+    """The earlier date counts, and the later one that it replaced rings for nobody."""
+    store = started()
+    ask(store, "POST", X, {"Timers.Closed": "PT10M"})
+    store.advance(600)
+    assert ask(store, "GET", X)[1]["state"] == "closed"
+    store.advance(2 * 86_400)
+
+    assert ask(store, "GET", X)[1]["date_updated"] == "2026-01-01T00:10:00Z"
+
+
 def test_waking_by_request_does_not_fall_asleep_at_once() -> None:
     """State=active after the inactive date passed starts the timers again."""
     store = started()

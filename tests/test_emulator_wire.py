@@ -186,6 +186,7 @@ def test_pages_partition_a_stable_list(order: str, drift: bool, size: int, query
     for _ in pages[1:]:
         url = ask(store, "GET", url)[1]["meta"]["next_page_url"]
     assert walk(store, url, "conversations", "previous_page_url") == pages[::-1]
+    assert ask(store, "GET", url)[1]["meta"]["page"] == len(pages) - 1
 
 
 def test_tokens_look_like_twilios() -> None:
@@ -206,6 +207,8 @@ def test_dates_filter_whole_days_newest_first() -> None:
     _, body = ask(store, "GET", "/Conversations?StartDate=2026-01-02&EndDate=2026-01-03T23:59:59Z")
 
     assert [row["unique_name"] for row in body["conversations"]] == ["n2", "n1"]
+    _, exact = ask(store, "GET", "/Conversations?StartDate=2026-01-02&EndDate=2026-01-03T00:00:00Z")
+    assert exact["conversations"] == body["conversations"]
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,21 @@ def test_a_world_survives_being_closed(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_closed_conversation_holds_nothing_after_a_restart(tmp_path: Path) -> None:
+    """Pairs and groups of closed conversations stay free."""
+    path = tmp_path / "w.db"
+    store = Store(path=path)
+    for name in "xy":
+        ask(store, "POST", "/Conversations", {"UniqueName": name})
+    ask(store, "POST", "/Conversations/x/Participants", PAIR)
+    ask(store, "POST", "/Conversations/x", {"State": "closed"})
+    store.close()
+
+    again = Store(path=path)
+    assert ask(again, "POST", "/Conversations/y/Participants", PAIR)[0] == 201
+    again.close()
+
+
 def test_participants_not_attached_yet_survive(tmp_path: Path) -> None:
     """What is initializing when a world is closed holds its pair and is attached when its time comes."""
     path, switches = tmp_path / "w.db", Switches(attach_delay_s=5)
@@ -280,6 +295,14 @@ def test_a_stale_or_foreign_announcement_is_not_believed(tmp_path: Path, text: s
     """Only a server that answers as itself counts."""
     with open_home(tmp_path, 1):
         (tmp_path / ".reconciler" / "emulator.json").write_text(text)
+        with pytest.raises(WorldError), open_home(tmp_path, 0.1):
+            pass
+
+
+def test_another_worlds_server_is_not_believed(tmp_path: Path) -> None:
+    """A port may have passed to another server since: its process must be the one announced."""
+    with running(Store()) as url, open_home(tmp_path, 1):
+        (tmp_path / ".reconciler" / "emulator.json").write_text(json.dumps({"url": url, "pid": 1}))
         with pytest.raises(WorldError), open_home(tmp_path, 0.1):
             pass
 

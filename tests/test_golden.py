@@ -51,7 +51,7 @@ def _with_sids(world: World, path: str) -> str:
     before, _, rest = path.partition("{")
     wanted, _, after = rest.partition("}")
     rows = world.rows(before.rstrip("/"))
-    return before + next(row["sid"] for row in rows if wanted in json.dumps(row)) + after
+    return before + next(str(row["sid"]) for row in rows if wanted in json.dumps(row)) + after
 
 
 def text_of(planned: Planned, sources: Any) -> str:

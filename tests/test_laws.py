@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import json
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from worlds import (
@@ -26,6 +26,8 @@ from reconciler.model import EventKind
 from reconciler.workflow import make_destroy_plan, make_plan
 
 if TYPE_CHECKING:
+    from worlds import Spec
+
     from reconciler.model import Event, Plan
 
 SEEDS = range(60)
@@ -36,7 +38,7 @@ def failures(events: list[Event]) -> list[Event]:
     return [event for event in events if event.kind in (EventKind.FAILED, EventKind.SKIPPED)]
 
 
-def settle(world: World, spec: dict, where: object) -> None:
+def settle(world: World, spec: Spec, where: object) -> None:
     """Apply, and insist that nothing failed and nothing is left to do."""
     stack = stack_of(spec)
     before = world.plan(stack).plan
@@ -110,7 +112,7 @@ def test_planning_only_reads(seed: int) -> None:
     assert world.snapshot() == before
 
 
-def shuffled(dice: random.Random, tree: object) -> object:
+def shuffled(dice: random.Random, tree: Any) -> Any:
     """Return JSON with the keys of every object in another order."""
     if isinstance(tree, dict):
         keys = list(tree)

@@ -1,11 +1,10 @@
-"""Random stacks and worlds for the laws: a seed → specs as data, edits of them, and what others do meanwhile."""
+"""Random stacks and worlds for the laws: a seed → specs as data, edits of them, what others do meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import json
-import random
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from reconciler.variables import Inputs
 from reconciler.workflow import make_destroy_plan, make_plan, read_specs
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Mapping, Sequence
 
     from reconciler.model import Event, Plan
@@ -234,7 +234,7 @@ def _free_pairs(dice: random.Random, spec: Spec) -> list[tuple[str, str]]:
 
 
 def _swap_pairs(dice: random.Random, spec: Spec) -> None:
-    """Two or three participants pass their pairs around, in or between conversations."""
+    """Have two or three participants pass their pairs around, in or between conversations."""
     phones = _phones(spec)
     if len(phones) >= 2:
         ring = dice.sample(phones, min(len(phones), dice.choice([2, 2, 3])))
@@ -244,7 +244,7 @@ def _swap_pairs(dice: random.Random, spec: Spec) -> None:
 
 
 def _move(dice: random.Random, spec: Spec) -> None:
-    """A participant moves to another conversation."""
+    """Move a participant to another conversation."""
     source, goal = _pick(dice, spec["conversations"]), _pick(dice, spec["conversations"])
     if source and goal and source != goal:
         key = _pick(dice, spec["conversations"][source]["participants"])
@@ -269,7 +269,7 @@ def _drop(dice: random.Random, spec: Spec) -> None:
 
 
 def _rekey(dice: random.Random, spec: Spec) -> None:
-    """A participant, webhook or conversation gets another key."""
+    """Give a participant, webhook or conversation another key."""
     key = _pick(dice, spec["conversations"])
     if key and dice.random() < 0.2:
         spec["conversations"][f"r{dice.randint(0, 99)}"] = spec["conversations"].pop(key)
@@ -301,7 +301,7 @@ def _edit_webhook(dice: random.Random, spec: Spec) -> None:
 
 
 def strangers_arrive(dice: random.Random, world: World) -> None:
-    """Others add a conversation of their own, and participants, webhooks and attributes in ours."""
+    """Have others add a conversation of their own, and participants, webhooks and attributes in ours."""
     theirs = world.call(
         "POST", "Conversations", [("FriendlyName", "theirs"), ("UniqueName", f"x{dice.random()}")]
     )

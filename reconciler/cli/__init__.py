@@ -21,7 +21,7 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.version_option(package_name="reconciler", message="reconciler %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    r"""Keep Twilio Conversations the way YAML says they should be.
+    """Keep Twilio Conversations the way YAML says they should be.
 
     \b
     Start here, no account needed:
@@ -32,7 +32,7 @@ def cli(context: click.Context) -> None:
     Exit codes:
       0 fine · 1 error or usage · 2 changes present (only with --detailed-exitcode)
       3 stale plan · 4 refused by safety · 5 lease held · 6 something was written, work is left
-    """
+    """  # noqa: D301 - click wants the control character itself
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
         context.exit(ExitCode.ERROR)

@@ -72,7 +72,7 @@ async def _run(settings: Settings, wish: _Wish) -> int:
     from reconciler.workflow import make_destroy_plan, make_plan, read_specs
 
     specs = read_specs(settings.path, settings.inputs)
-    async with open_door(settings, specs.folder, specs.stack.writes_per_second) as door:
+    async with open_door(settings, specs) as door:
         if wish.destroys:
             planned = await make_destroy_plan(
                 specs.stack, door.gateway, delete=wish.deletes, only=settings.only
@@ -96,7 +96,7 @@ def _question(planned: Planned, door: Door, wish: _Wish) -> str:
 
 async def _perform(settings: Settings, wish: _Wish, specs: Specs, door: Door, planned: Planned) -> int:
     """Carry the plan out, show progress, and end with what was done, failed and left."""
-    from reconciler.cli.echo import show
+    from reconciler.cli.echo import progress, show
     from reconciler.diff import operations
     from reconciler.executor import carry_out
     from reconciler.kinds import KINDS
@@ -109,12 +109,13 @@ async def _perform(settings: Settings, wish: _Wish, specs: Specs, door: Door, pl
     total = sum(1 for change in planned.plan.changes for _ in operations(change))
     ended = 0
     try:
-        async for event in carry_out(planned.plan, KINDS, door.gateway, WallClock()):
-            events.append(event)
-            ended += event.kind is not EventKind.STARTED
-            line = event_line(event, ended, total, numbers)
-            if line is not None:
-                show([line], err=quiet)
+        with progress(total, err=quiet) as tell:
+            async for event in carry_out(planned.plan, KINDS, door.gateway, WallClock()):
+                events.append(event)
+                ended += event.kind is not EventKind.STARTED
+                line = event_line(event, ended, total, numbers)
+                if line is not None:
+                    tell(line)
     finally:
         show(result_lines(events, planned, numbers, _commands(settings, specs)), err=quiet)
     return _code(events, planned, wish)

@@ -6,6 +6,7 @@ Results go to standard output, what is only said on the way (progress, problems,
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,7 @@ from reconciler.diagnostics import Severity
 from reconciler.render.problems import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.diagnostics import Diagnostic, ReconcilerError
     from reconciler.render.text import Line
@@ -35,6 +36,29 @@ def show(lines: Iterable[Line], *, err: bool = False) -> None:
     for line in lines:
         bold = line.tone.value == "title"
         click.echo(click.style(line.text, fg=_COLOURS.get(line.tone.value), bold=bold or None), err=err)
+
+
+@contextmanager
+def progress(total: int, *, err: bool = False) -> Iterator[Callable[[Line], None]]:
+    """Give a way to show lines as work goes on; on a terminal with a bar below them that counts to `total`."""
+    if not (sys.stderr if err else sys.stdout).isatty():
+        yield lambda line: show([line], err=err)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+    from rich.text import Text
+
+    console = Console(stderr=err, highlight=False, soft_wrap=True)
+    with Progress(
+        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("", total=total)
+
+        def tell(line: Line) -> None:
+            console.print(Text(line.text, style=_COLOURS.get(line.tone.value, "")))
+            bar.advance(task)
+
+        yield tell
 
 
 def show_problems(found: Sequence[Diagnostic], sources: Mapping[str, tuple[str, ...]]) -> None:

@@ -62,7 +62,7 @@ async def _plan(settings: Settings, *, detailed: bool) -> int:
     from reconciler.workflow import make_plan, read_specs
 
     specs = read_specs(settings.path, settings.inputs)
-    async with open_door(settings, specs.folder, specs.stack.writes_per_second) as door:
+    async with open_door(settings, specs) as door:
         planned = await make_plan(specs.stack, door.gateway, only=settings.only)
     show_plan(planned, specs, door, settings.form)
     return plan_code(planned, detailed=detailed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reconciler.cli.credentials import read_credentials
-from reconciler.diagnostics import ReconcilerError
+from reconciler.diagnostics import ReconcilerError, RefusedError
 from reconciler.gateway import Credentials, Gateway
 from reconciler.pace import WallClock
 from reconciler.render.numbers import Numbers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from reconciler.cli.options import Settings
+    from reconciler.workflow import Specs
 
 LOCK_TIMEOUT_S = 10.0
 
@@ -39,24 +40,37 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(settings: Settings, folder: Path, writes_per_second: int) -> AsyncIterator[Door]:
-    """Open the account that the settings mean. Raises ReconcilerError where that cannot be."""
+async def open_door(settings: Settings, specs: Specs) -> AsyncIterator[Door]:
+    """Open the account that the settings mean. Raises ReconcilerError where that cannot be.
+
+    An environment that names its account is kept from every other one; an emulator stands in for any.
+    """
     async with AsyncExitStack() as stack:
         if settings.local:
-            yield await _local(settings, folder, stack)
+            yield await _local(settings, specs.folder, stack)
         elif settings.endpoint:
             yield await _elsewhere(settings, settings.endpoint, stack)
         else:
             credentials = read_credentials(os.environ, Path.home(), settings.profile)
+            _check_account(specs, credentials)
             network = await stack.enter_async_context(Network())
             gateway = Gateway(
                 network,
                 credentials,
                 parallelism=settings.parallelism,
-                writes_per_second=writes_per_second,
+                writes_per_second=specs.stack.writes_per_second,
                 clock=WallClock(),
             )
             yield Door(gateway, _numbers(credentials), f"account {credentials.account_sid}")
+
+
+def _check_account(specs: Specs, credentials: Credentials) -> None:
+    wanted = specs.stack.account
+    if wanted and wanted != credentials.account_sid:
+        raise RefusedError(
+            f"environment {specs.stack.owner.environment!r} is for account {wanted}",
+            f"The credentials open {credentials.account_sid}. Use the right ones, or change `account:`.",
+        )
 
 
 async def _local(settings: Settings, folder: Path, stack: AsyncExitStack) -> Door:

@@ -51,27 +51,39 @@ class Timers(Spec):
     """When an idle conversation becomes inactive and when it closes; null removes a timer (50375, 50376)."""
 
     inactive: Annotated[str | None, duration("PT1M")] = None
+    """How long nobody writes until it is inactive; at least PT1M."""
     closed: Annotated[str | None, duration("PT10M")] = None
+    """How long nobody writes until it is closed; at least PT10M."""
 
 
 class Initial(Spec):
     """What is set when the conversation is created and never compared afterwards."""
 
     attributes: Object = NONE
+    """Attributes to begin with; from then on they belong to whoever changes them."""
     state: Annotated[str, one_of("active", "inactive")] = "active"
+    """The state to begin with."""
 
 
 class ConversationSpec(Spec):
     """One conversation as written."""
 
     friendly_name: FreeText = NONE
+    """A name for people, at most 256 characters. Twilio cannot clear it."""
     unique_name: Name = NONE
+    """The name Twilio knows it by, unique in its service. Left out, it is `<stack>.<key>`."""
     attributes: Object = NONE
+    """JSON data, kept leaf by leaf: `null` removes a key, `{}` owns none, other keys are left alone."""
     messaging_service_sid: Name = NONE
+    """The messaging service its messages go through; left out, the account's default."""
     timers: Timers | None = None
+    """When it becomes inactive and when it closes, if nobody writes."""
     initial: Initial | None = None
+    """What is set at its creation only and never compared."""
     on_closed: Annotated[str, one_of("leave", "recreate", "fail")] = "leave"
+    """What to do about one that has closed: nothing, a successor `<name>~2`, or refuse."""
     exclusive: Names = NONE
+    """Of `participants` and `webhooks`: those that others added are removed."""
 
 
 def declare(spec: ConversationSpec, site: Site) -> Declared:

@@ -37,7 +37,9 @@ class Leaf:
 class Spec(BaseModel):
     """What one resource's YAML may say; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, frozen=True, use_attribute_docstrings=True
+    )
 
     def given(self, name: str) -> bool:
         """Whether the specs say anything about `name`, null included."""

@@ -52,11 +52,17 @@ class ParticipantSpec(Spec):
     """
 
     address: Name = NONE
+    """The party's own number, in full (`+15550100301`)."""
     via: Name = NONE
+    """The sender of `senders:` that the party sees; it decides the channel. A change replaces the participant."""
     identity: Name = NONE
+    """A chat user, instead of a phone."""
     projected: Name = NONE
+    """Our number in a group MMS: a sender's name or a number. The members have an `address` alone."""
     role: Name = NONE
+    """The name or sid of a conversation role; left out, the service's default. Twilio cannot clear it."""
     attributes: Object = NONE
+    """JSON data, kept leaf by leaf as a conversation's."""
 
 
 def declare(spec: ParticipantSpec, site: Site) -> Declared:

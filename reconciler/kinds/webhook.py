@@ -51,12 +51,19 @@ class WebhookSpec(Spec):
     """One webhook as written: `studio` starts a flow, `triggers` fire on keywords, `filters` on events."""
 
     url: Text = NONE
+    """Where to call, `https://…` (`http` for this machine only)."""
     studio: Name = NONE
+    """The sid of a Studio flow to start, instead of a url."""
     method: Annotated[str, one_of("post", "get")] = "post"
+    """How to call."""
     filters: Names = NONE
+    """The events to call for."""
     triggers: Names = NONE
+    """Up to five words: call when a message holds one of them."""
     replay_after: Integer = NONE
+    """Also call for the messages after this index. A change replaces the webhook."""
     once: Flag = False
+    """It is consumed by its own handler: once recorded, its absence is not drift."""
 
 
 def target_of(spec: WebhookSpec) -> str:
