@@ -74,7 +74,8 @@ def test_scalars_are_typed_by_their_field(tmp_path: Path) -> None:
     """What a field takes as text is the text it looks like; attributes follow YAML 1.2."""
     text = FRAME + (
         "conversations:\n  c:\n    friendly_name: 012\n"
-        "    attributes: {a: yes, b: 012, c: 12, d: true, e: 18:30, f: 1_000, g: 2024-01-01, h: 1.50, i: '1'}\n"
+        "    attributes: {a: yes, b: 012, c: 12, d: true, e: 18:30, f: 1_000, g: 2024-01-01, "
+        "h: 1.50, i: '1'}\n"
     )
     fields = resource(read(tmp_path, text), "conversation/c").fields
 
@@ -197,8 +198,10 @@ MISTAKES = {
     ),
     "reserved attribute": (
         "c: {attributes: {reconciler: 1}}",
-        "4:32 the attribute 'reconciler' is reserved | "
-        "It holds the mark that tells ours from others'. Use another name.",
+        (
+            "4:32 the attribute 'reconciler' is reserved | "
+            "It holds the mark that tells ours from others'. Use another name."
+        ),
     ),
     "key": (
         "a b: {}",
@@ -206,28 +209,38 @@ MISTAKES = {
     ),
     "no way to reach": (
         "c: {participants: {p: {}}}",
-        "4:22 this participant cannot be reached | "
-        "Give address and via (a phone), identity (a chat user), or projected (a group MMS number).",
+        (
+            "4:22 this participant cannot be reached | "
+            "Give address and via (a phone), identity (a chat user), or projected (a group MMS number)."
+        ),
     ),
     "our own number": (
         "c: {participants: {p: {address: +15550100200, via: wa}}}",
-        "4:35 this is our own sender 'wa' | "
-        "A party has a number of its own; senders are what parties see instead.",
+        (
+            "4:35 this is our own sender 'wa' | "
+            "A party has a number of its own; senders are what parties see instead."
+        ),
     ),
     "bad number": (
         "c: {participants: {p: {address: 5550100301, via: wa}}}",
-        "4:35 'whatsapp:5550100301' is no phone number | "
-        "A number is written in full: + country code number, as in +15550100301.",
+        (
+            "4:35 'whatsapp:5550100301' is no phone number | "
+            "A number is written in full: + country code number, as in +15550100301."
+        ),
     ),
     "no sender": (
         "c: {participants: {p: {address: +15550100301, via: wax}}}",
         "4:54 no sender is called 'wax' | Known senders: sms, wa.",
     ),
     "pair twice": (
-        "{c: {participants: {p: {address: +15550100301, via: wa}}},"
-        " d: {participants: {q: {address: +15550100301, via: wa}}}}",
-        "3:107 this address and proxy are a pair already; a pair stands in one conversation only | "
-        "It belongs to conversation/c/participant/p.",
+        (
+            "{c: {participants: {p: {address: +15550100301, via: wa}}},"
+            " d: {participants: {q: {address: +15550100301, via: wa}}}}"
+        ),
+        (
+            "3:107 this address and proxy are a pair already; a pair stands in one conversation only | "
+            "It belongs to conversation/c/participant/p."
+        ),
     ),
     "identity twice": (
         "c: {participants: {p: {identity: x}, q: {identity: x}}}",
@@ -284,7 +297,10 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     )
 
     assert problems(tmp_path, text) == [
-        "1:15 a stack's name has lower-case letters, digits and dashes, at most 40 | For example courier-demo.",
+        (
+            "1:15 a stack's name has lower-case letters, digits and dashes, at most 40 | "
+            "For example courier-demo."
+        ),
         "1:21 unknown key 'servce' | Did you mean service?",
         "2:1 unknown key 'conversation' | Did you mean conversations?",
         "3:32 'reopen' is not allowed here | Allowed: leave, recreate, fail.",

@@ -40,7 +40,7 @@ def show(lines: Iterable[Line], *, err: bool = False) -> None:
 
 @contextmanager
 def progress(total: int, *, err: bool = False) -> Iterator[Callable[[Line], None]]:
-    """Give a way to show lines as work goes on; on a terminal with a bar below them that counts to `total`."""
+    """Give a way to show lines as work goes on; on a terminal with a bar below that counts to `total`."""
     if not (sys.stderr if err else sys.stdout).isatty():
         yield lambda line: show([line], err=err)
         return

@@ -347,7 +347,7 @@ def _update_step(kind: Kind, change: Change, target: Target) -> Step:
     if kind.mark is MarkHome.ATTRIBUTES:
         return _merge_step(kind, "update", change, target)
     path = instance_path(kind, change, target)
-    body = kind.to_form(_edited(kind, change))
+    body = kind.to_form(_around(kind, change.live_fields) | _edited(kind, change))
     return Step("update", kind.update_method, kind.host, path, body, capture=captures_of(kind))
 
 
@@ -361,9 +361,8 @@ def _merge_step(kind: Kind, name: str, change: Change, target: Target) -> Step:
 def _drop_step(kind: Kind, change: Change, target: Target) -> Step:
     path = instance_path(kind, change, target)
     if change.action is Action.RELEASE:
-        return Step(
-            "release", "POST", kind.host, path, merge=partial(merged_body, kind, {}, None), capture={}
-        )
+        merge = partial(merged_body, kind, {}, None)
+        return Step("release", kind.update_method, kind.host, path, merge=merge, capture={})
     return Step("delete", "DELETE", kind.host, path, capture={})
 
 
@@ -371,7 +370,12 @@ def merged_body(kind: Kind, edited: Fields, mark: Mark | None, row: Row) -> Body
     """Return the body of an update whose attributes are merged into a fresh row."""
     plain, leaves = split_attributes(edited)
     plain[(ATTRIBUTES,)] = merged_attributes(row, leaves, mark)
-    return kind.to_form(plain)
+    return kind.to_form(_around(kind, kind.from_live(row)) | plain)
+
+
+def _around(kind: Kind, live: Fields) -> dict[Path, Value]:
+    """Return what an update sends beside its edits: nothing, or all that is there where PUT replaces it."""
+    return dict(split_attributes(live)[0]) if kind.update_method == "PUT" else {}
 
 
 def _edited(kind: Kind, change: Change) -> dict[Path, Value]:

@@ -54,7 +54,7 @@ class ParticipantSpec(Spec):
     address: Name = NONE
     """The party's own number, in full (`+15550100301`)."""
     via: Name = NONE
-    """The sender of `senders:` that the party sees; it decides the channel. A change replaces the participant."""
+    """The sender that the party sees; it decides the channel. A change replaces the participant."""
     identity: Name = NONE
     """A chat user, instead of a phone."""
     projected: Name = NONE
