@@ -192,7 +192,7 @@ def _ready(run: _Run, operation: Operation, change: Change) -> Change:
 
 
 def resolve(value: Value, known: Mapping[tuple[Address, str], str]) -> Value:
-    """Return a value with its Refs resolved and its secret revealed. Raises StepFailedError where one is unknown."""
+    """Return a value with its Refs resolved and its secret revealed. Raises StepFailedError."""
     if isinstance(value, Secret):
         return resolve(value.value, known)
     if isinstance(value, Ref):

@@ -7,6 +7,7 @@ are read where a spec or a mark mentions them. Reading never writes: the gateway
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -123,6 +124,9 @@ class _Reader:
         self.kinds = kinds
         self.target = target
         self.desired = desired
+        self._wanted: dict[tuple[Address | None, str], list[Resource]] = defaultdict(list)
+        for address, resource in desired.resources.items():
+            self._wanted[address.parent, address.kind].append(resource)
 
     async def roots(
         self, kind: Kind, wanted: list[Resource], *, include_closed: bool
@@ -132,11 +136,9 @@ class _Reader:
         missing = await together(
             self._by_name(kind, path, resource) for resource in wanted if not _listed(kind, resource, rows)
         )
-        desired = self.desired
-        for resource, row in missing:
-            desired = Graph({**desired.resources, resource.address: resource})
-            rows += [row] if row is not None else []
-        self.desired = desired
+        rows += [row for _, row in missing if row is not None]
+        named = {resource.address: resource for resource, _ in missing}
+        self.desired = desired = Graph({**self.desired.resources, **named})
         unique = {str(row.get("sid", "")): row for row in rows}
         names = {kind.natural_key(r.fields): r for a, r in desired.resources.items() if a.kind == kind.name}
         return desired, tuple(
@@ -174,48 +176,57 @@ class _Reader:
         return resource, row
 
     async def _with_children(
-        self, kind: Kind, path: tuple[str, ...], row: Row, names: Mapping[object, Resource]
+        self,
+        kind: Kind,
+        path: tuple[str, ...],
+        row: Row,
+        names: Mapping[object, Resource],
+        above: Address | None = None,
     ) -> Found:
+        """Return a row with all that stands in it, where it is wanted or marked as ours; else by itself."""
         found = found_row(kind, row)
         wanted = names.get(kind.natural_key(found.fields))
         mark = found.live.mark
         if wanted is None and (mark is None or mark.owner != self.target.owner):
             return found
-        inside = (*path, found.live.sid)
+        addresses = {wanted.address} if wanted else set()
+        addresses |= {Address.of(kind.name, mark.key, above)} if mark and mark.key else set()
+        inside = path if kind.singleton else (*path, found.live.sid)
         children = [
-            child
-            for child in self.kinds
-            if child.parent is kind and self._mentions(child, wanted.address if wanted else None, found)
+            child for child in self.kinds if child.parent is kind and self._mentions(child, addresses, found)
         ]
-        lists = await together(self._inside(child, inside, found) for child in children)
+        here = wanted.address if wanted else next(iter(addresses), None)
+        lists = await together(self._inside(child, inside, found, here) for child in children)
         return replace(
             found, children={child.name: rows for child, rows in zip(children, lists, strict=True)}
         )
 
-    def _mentions(self, child: Kind, parent: Address | None, found: Found) -> bool:
-        """Whether a spec or a mark speaks of children of this kind; those that carry marks are always read."""
+    def _mentions(self, child: Kind, parents: set[Address], found: Found) -> bool:
+        """Whether a spec or a mark speaks of such children; those that carry marks are always read."""
         if child.mark is not MarkHome.PARENT:
             return True
         recorded = found.live.mark.children if found.live.mark else {}
-        key = found.live.mark.key if found.live.mark else ""
-        parents = {parent, Address.of(child.parent.name, key) if child.parent and key else None}
-        return (
-            bool(recorded)
-            or any(a.kind == child.name and a.parent in parents for a in self.desired.resources)
-            or self._exclusive(child, parent)
+        return bool(recorded) or any(
+            self._siblings(child, parent) or self._exclusive(child, parent) for parent in parents
         )
 
-    def _exclusive(self, child: Kind, parent: Address | None) -> bool:
-        resource = self.desired.resources.get(parent) if parent else None
+    def _siblings(self, kind: Kind, parent: Address | None) -> list[Resource]:
+        return self._wanted.get((parent, kind.name), [])
+
+    def _exclusive(self, child: Kind, parent: Address) -> bool:
+        resource = self.desired.resources.get(parent)
         wanted = resource.policy.get("exclusive") if resource else None
         return isinstance(wanted, list) and child.plural in wanted
 
-    async def _inside(self, child: Kind, parent: tuple[str, ...], above: Found) -> tuple[Found, ...]:
+    async def _inside(
+        self, child: Kind, parent: tuple[str, ...], above: Found, here: Address | None
+    ) -> tuple[Found, ...]:
         if above.live.state == "closed":
             return ()
         path = (*parent, *child.collection)
-        rows = await self.gateway.list(child.host, path, child.list_key, child.page_size)
-        return tuple(found_row(child, row) for row in rows)
+        rows = await self._listed(child, path, include_closed=False)
+        names = {child.natural_key(r.fields): r for r in self._siblings(child, here)}
+        return tuple(await together(self._with_children(child, path, row, names, here) for row in rows))
 
 
 def found_row(kind: Kind, row: Row) -> Found:

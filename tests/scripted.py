@@ -13,7 +13,7 @@ from reconciler.gateway import Credentials, Gateway
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
-    from reconciler.transport import TransportError
+    from reconciler.transport import Transport, TransportError
 
 T = TypeVar("T")
 Answer: TypeAlias = "tuple[int, Mapping[str, str], bytes]"
@@ -128,8 +128,8 @@ class Scripted:
         return told
 
 
-def gateway_over(transport: Scripted, **options: Any) -> Gateway:
-    """Return a gateway over a scripted transport, on virtual time."""
+def gateway_over(transport: Transport, **options: Any) -> Gateway:
+    """Return a gateway over a transport of the test's, on virtual time."""
     return Gateway(
         transport, options.pop("credentials", CREDENTIALS), clock=VirtualClock(), seed=0, **options
     )

@@ -52,7 +52,7 @@ class Call:
 
 @dataclass
 class Door:
-    """A way into a world that asks `before` and `after` each call what is to go wrong, and keeps the calls."""
+    """A way into a world that asks `before` and `after` each call what is to go wrong."""
 
     world: World
     before: Callable[[Call], Answer | None] = lambda _: None
@@ -184,7 +184,7 @@ class Scene:
 
 
 def assert_finished(scene: Scene, world: World, expected: dict[str, Any], where: object) -> None:
-    """Apply once more, undisturbed: the same is there as if nothing had happened, and nothing is left to do."""
+    """Apply once more: the same is there as if nothing had happened, and nothing is left to do."""
     events = world.apply(scene.stack)
     again = world.plan(scene.stack).plan
 
@@ -192,12 +192,6 @@ def assert_finished(scene: Scene, world: World, expected: dict[str, Any], where:
     assert census(world) == expected, where
     assert [str(change.address) for change in again.visible] == [], where
     assert again.diagnostics == (), where
-
-
-def has_room(seed: int) -> bool:
-    """Whether what others added leaves Twilio's limits unbroken, so that an apply can finish at all."""
-    scene = Scene(seed, with_others=True)
-    return not scene.world().plan(scene.stack).plan.diagnostics
 
 
 # --- one refused call --------------------------------------------------------------------------------------
@@ -241,13 +235,13 @@ def refuse_write(scene: Scene, n: int) -> tuple[World, Plan, list[Event]]:
     return world, plan, events_through(door, plan)
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(8))
 def test_one_failed_call_skips_only_its_dependents(seed: int) -> None:
     """Whichever write is refused: what needs it is skipped, all else is done, and the next apply finishes."""
     scene = Scene(seed)
     expected, calls = scene.undisturbed()
     writes = [n for n, _ in enumerate(call for call in calls if call.method != "GET")]
-    for n in random.Random(seed).sample(writes, min(len(writes), 8)):
+    for n in random.Random(seed).sample(writes, min(len(writes), 6)):
         world, plan, events = refuse_write(scene, n)
         (failed,) = ended(events, EventKind.FAILED)
         everything = {operation for change in plan.changes for operation in operations(change)}
@@ -298,18 +292,18 @@ CUTS: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("seed", range(40, 52))
+@pytest.mark.parametrize("seed", range(40, 48))
 def test_a_cut_at_any_call_is_made_good(seed: int, how: str) -> None:
     """Killed before a call is committed or after, with the answer lost: the next apply finishes, once."""
     scene = Scene(seed)
     expected, calls = scene.undisturbed()
-    for n in random.Random(seed).sample(range(len(calls)), min(len(calls), 6)):
+    for n in random.Random(seed).sample(range(len(calls)), min(len(calls), 5)):
         world = cut_by_call(scene, **CUTS[how](n))
         assert_finished(scene, world, expected, (seed, n))
 
 
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("seed", [0, 9])
+@pytest.mark.parametrize("seed", [0, 10])
 def test_a_cut_at_every_call_of_a_first_apply_is_made_good(seed: int, how: str) -> None:
     """Every single call of an apply into an empty account, one after another."""
     dice = random.Random(seed)
@@ -327,7 +321,7 @@ def test_a_cut_at_every_call_of_a_first_apply_is_made_good(seed: int, how: str) 
         assert world.plan(stack).plan.visible == (), (seed, n)
 
 
-@pytest.mark.parametrize("seed", range(60, 72))
+@pytest.mark.parametrize("seed", range(60, 68))
 def test_a_cancelled_apply_is_made_good(seed: int) -> None:
     """Whoever stops listening after any event stops the apply; the next one finishes it, once."""
     scene = Scene(seed)
@@ -335,11 +329,11 @@ def test_a_cancelled_apply_is_made_good(seed: int) -> None:
     if calls:
         plan = scene.world().plan(scene.stack).plan
         count = 2 * sum(1 for change in plan.changes for _ in operations(change))
-        for n in random.Random(seed).sample(range(count), min(count, 6)):
+        for n in random.Random(seed).sample(range(count), min(count, 5)):
             assert_finished(scene, cut_by_event(scene, n), expected, (seed, n))
 
 
-@pytest.mark.parametrize("seed", range(80, 92))
+@pytest.mark.parametrize("seed", range(80, 88))
 def test_lost_answers_are_made_good(seed: int) -> None:
     """A connection that breaks after the write was committed fails the operation; the next apply finds it."""
     scene = Scene(seed)
@@ -356,7 +350,7 @@ def test_lost_answers_are_made_good(seed: int) -> None:
 
 
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("seed", [seed for seed in range(100, 130) if has_room(seed)][:8])
+@pytest.mark.parametrize("seed", range(100, 105))
 def test_what_others_own_survives_a_cut(seed: int, how: str) -> None:
     """Neither the apply that was cut nor the one that finishes it touches what others have."""
     scene = Scene(seed, with_others=True)
@@ -374,12 +368,12 @@ def test_what_others_own_survives_a_cut(seed: int, how: str) -> None:
 
 
 def family_of(call: Call) -> str:
-    """Return the conversation that a call is about: the sid in its path, else the name it gives to a new one."""
+    """Return the conversation that a call is about: by sid, else by the name it gives to a new one."""
     found = re.search(r"CH[0-9a-f]{32}", call.path)
     return found[0] if found else call.form["UniqueName"][0]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(12))
 def test_one_conversation_is_written_to_by_one_call_at_a_time(seed: int) -> None:
     """Twilio answers 50419 otherwise; between the reading and the writing of attributes nobody comes."""
     scene = Scene(seed)
@@ -432,7 +426,8 @@ def refuse_some(code: int, message: Callable[[World], str], times: int, fits: Ca
     left = iter(range(times))
     text = message(world)
     door = Door(
-        world, before=lambda call: refusal(code, text) if fits(call) and next(left, None) is not None else None
+        world,
+        before=lambda call: refusal(code, text) if fits(call) and next(left, None) is not None else None,
     )
     events = events_through(door, world.plan(stack).plan)
     tried = [call for call in door.writes if fits(call)]

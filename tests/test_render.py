@@ -318,9 +318,12 @@ def test_what_we_once_set_unseen_stays_unseen_when_it_is_removed() -> None:
         live=Live("CH1", mark=mark, state="active"),
         live_fields={("friendly_name",): "hush", ("unique_name",): "demo.x"},
     )
-    planned = Planned(Plan(PLAN.target, (gone,)))
+    over = Resource(gone.address, gone.live_fields, live=gone.live)
+    planned = Planned(Plan(PLAN.target, (gone,)), (over,))
+    ended = [Event(EventKind.DONE, Operation(gone.address, Half.DROP), Action.CLOSE)]
 
-    assert "hush" not in plan_text(planned) + plan_json(planned, MASKED)
+    assert "hush" not in texts([*plan_lines(planned, SHOWN), *result_lines(ended, planned, SHOWN)])
+    assert "hush" not in plan_markdown(planned, MASKED) + plan_json(planned, MASKED)
     assert "friendly_name: (sensitive)" in plan_text(planned)
 
 
@@ -364,8 +367,8 @@ def test_a_stack_from_first_plan_to_last() -> None:
     planned = world.plan(stack_of(SPEC))
     assert plan_text(planned).partition("\n\n")[2] == (
         "  + conversation/order  (create)\n"
-        '        unique_name:   "demo.order"\n'
         '        friendly_name: "NAME"\n'
+        '        unique_name:   "demo.order"\n'
         "      + participant/customer  (create)\n"
         '            address: "whatsapp:+15550100301"\n'
         '            proxy:   "whatsapp:+15550100200"\n'
@@ -507,6 +510,19 @@ def test_a_change_deep_inside_a_long_text_is_seen() -> None:
     assert after == f'… "{"x" * 24}2{"y" * 135}" (1,801 characters)'
 
 
+def test_bottomless_attributes_are_no_trouble() -> None:
+    """A list in a list, hundreds of times over, is cut where nobody reads on."""
+    bottomless: Any = "+15550100301"
+    for _ in range(900):
+        bottomless = [bottomless]
+    change = Change(Action.UPDATE, ORDER, edits=(Edit(("attributes", "a"), bottomless, 1),))
+    planned = Planned(Plan(PLAN.target, (change,)))
+
+    assert "(nested too deeply)" in plan_json(planned, MASKED)
+    assert "attributes.a: [[[[[[[… 1 in all]]]]]]] → 1" in plan_text(planned)
+    assert from_data(to_data(planned.plan)) == planned.plan
+
+
 # --- laws --------------------------------------------------------------------------------------------------
 
 TOKEN = "PLANTED-TOKEN"
@@ -537,7 +553,8 @@ PLAIN: st.SearchStrategy[Any] = st.recursive(
     lambda below: st.lists(below, max_size=3) | st.dictionaries(WORD, below, max_size=3),
     max_leaves=5,
 )
-ADDRESSES = st.lists(st.tuples(WORD, WORD), min_size=1, max_size=3).map(lambda steps: Address(tuple(steps)))
+KINDS = st.sampled_from(["conversation", "participant", "webhook"])
+ADDRESSES = st.lists(st.tuples(KINDS, WORD), min_size=1, max_size=3).map(lambda steps: Address(tuple(steps)))
 REFS = st.builds(Ref, ADDRESSES, WORD)
 SECRETS = st.sampled_from([Secret(TOKEN), Secret([TOKEN]), Secret(Joined((TOKEN,))), Secret({TOKEN: TOKEN})])
 VALUES: st.SearchStrategy[Any] = st.one_of(
@@ -604,7 +621,7 @@ PLANS = st.builds(
     ).map(tuple),
 )
 PLANNEDS = st.builds(Planned, PLANS, st.lists(RESOURCES, max_size=2).map(tuple))
-laws = settings(derandomize=True, max_examples=150, deadline=None)
+laws = settings(derandomize=True, max_examples=80, deadline=None)
 
 
 def events_of(planned: Planned) -> list[Event]:
@@ -774,7 +791,7 @@ def test_markdown_is_shortened_in_steps(count: int, missing: str) -> None:
     assert f'"truncated":{json.dumps(bool(missing))}' in markdown.split("\n")[0]
     assert (f"**Shortened to fit: {missing} is missing.**" in markdown) is bool(missing)
     assert f"> - {count:,} conversations will be closed." in markdown
-    assert "close" in markdown.rpartition("c0")[0][-30:]
+    assert "conversation/c0" in markdown
     assert markdown.count("<details>") == markdown.count("</details>")
 
 

@@ -249,7 +249,7 @@ def _removals(sides: Sides, left_out: frozenset[Address]) -> dict[Address, Chang
     gone = [a for a in sides.observed.resources if a not in sides.desired.resources and a not in left_out]
     removals: dict[Address, Change] = {}
     for address in sorted(gone, key=sides.rank):
-        above = removals.get(address.parent) if address.parent else None
+        above = next((removals[one] for one in ancestors(address) if one in removals), None)
         action = _removal(sides, address, above)
         live = sides.observed.resources[address]
         if action is not None and live.live is not None:

@@ -130,12 +130,19 @@ def _released(
     for change in changes:
         held = _held(change.address, observed, kinds)
         if change.action in DROPS - {Action.RELEASE}:
-            below = [claim for child in by_parent[change.address] for claim in _held(child, observed, kinds)]
+            inside = _inside(change.address, by_parent)
+            below = [claim for child in inside for claim in _held(child, observed, kinds)]
             released |= dict.fromkeys((*held, *below), _drop(change.address))
         elif change.action in MAKES - _BIRTHS:
             kept = kinds[change.address.kind].claims(change.address, change.fields)
             released |= dict.fromkeys(held - kept, _make(change.address))
     return released
+
+
+def _inside(address: Address, by_parent: Mapping[Address, list[Address]]) -> Iterator[Address]:
+    for child in by_parent.get(address, ()):
+        yield child
+        yield from _inside(child, by_parent)
 
 
 def _capacity_edges(

@@ -29,7 +29,7 @@ def with_records(
     result = dict(changes)
     for parent, children in families.items():
         change = changes.get(parent)
-        if change is None or change.action not in DROPS:
+        if change is None or change.action not in DROPS or change.action is Action.REPLACE:
             recorded = _recorded(sides, parent, sorted(children), changes)
             if recorded is not None:
                 result[parent] = recorded

@@ -231,11 +231,11 @@ def remove_leaf(tree: dict[str, Any], path: Path) -> None:
 
 
 def attributes_of(row: Row) -> Any:
-    """Return the parsed attributes of a live row; text that is no JSON stays text."""
+    """Return the parsed attributes of a live row; text that is no JSON, or nests too deep, stays text."""
     text = row.get(ATTRIBUTES) or "{}"
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -29,6 +29,8 @@ A VALUE is null (not there), a scalar or a list as it is, and otherwise an objec
     {"joined": ["https://x/", {"ref": …}]}    a text with refs in it
     {"lookup": name, "collection": "Roles"}   the sid of what has this name
     {"one_of": ["+1…·k3f9a", …]}              to be chosen
+
+Below 64 levels stands the text ``(nested too deeply)``, and an infinite number is a text.
 """
 
 from __future__ import annotations
@@ -44,11 +46,14 @@ from reconciler.render.values import naming_fields
 
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
-    from reconciler.model import Address, Change, Fields, Place, Plan, Resource, Value
+    from reconciler.model import Address, Change, Fields, Live, Place, Plan, Resource, Value
     from reconciler.render.numbers import Numbers
     from reconciler.workflow import Planned
 
 FORMAT_VERSION = "1.0"
+TOO_DEEP = "(nested too deeply)"
+_DEEPEST = 64
+"""How many levels are written. Attributes can have thousands, and few readers survive them."""
 
 
 def plan_json(planned: Planned, numbers: Numbers) -> str:
@@ -57,14 +62,16 @@ def plan_json(planned: Planned, numbers: Numbers) -> str:
     return json.dumps(_masked(_plan(planned), numbers), indent=2, sort_keys=True, allow_nan=False)
 
 
-def _masked(data: Any, numbers: Numbers) -> Any:
-    """Return `data` with every number masked in texts and keys, and infinities, which JSON lacks, as text."""
+def _masked(data: Any, numbers: Numbers, depth: int = _DEEPEST) -> Any:
+    """Return `data` with every number masked in texts and keys; what JSON lacks or is too deep is text."""
     if isinstance(data, str):
         return numbers.mask(data)
+    if isinstance(data, list | dict) and depth == 0:
+        return TOO_DEEP
     if isinstance(data, list):
-        return [_masked(one, numbers) for one in data]
+        return [_masked(one, numbers, depth - 1) for one in data]
     if isinstance(data, dict):
-        return {numbers.mask(key): _masked(one, numbers) for key, one in data.items()}
+        return {numbers.mask(key): _masked(one, numbers, depth - 1) for key, one in data.items()}
     return str(data) if isinstance(data, float) and not math.isfinite(data) else data
 
 
@@ -106,7 +113,7 @@ def _change(change: Change, *, deletes_first: bool) -> dict[str, Any]:
             for edit in change.edits
         ],
         "at_creation": _fields(change.at_creation),
-        "removes": _recognised(outline.known_by(change)) if change.action in outline.REMOVALS else [],
+        "removes": _recognised(change.live_fields, change.live) if change.action in outline.REMOVALS else [],
         "why": change.why,
         "place": _place(change.place),
     }
@@ -124,11 +131,11 @@ def _named(address: Address) -> dict[str, Any]:
 
 def _resource(resource: Resource) -> dict[str, Any]:
     sid = resource.live.sid if resource.live else None
-    return {**_named(resource.address), "sid": sid, "fields": _recognised(resource.fields)}
+    return {**_named(resource.address), "sid": sid, "fields": _recognised(resource.fields, resource.live)}
 
 
-def _recognised(fields: Fields) -> list[dict[str, Any]]:
-    return _fields({(name,): value for name, value in naming_fields(fields)})
+def _recognised(fields: Fields, live: Live | None) -> list[dict[str, Any]]:
+    return _fields({(name,): value for name, value in naming_fields(outline.known_by(fields, live))})
 
 
 def _fields(fields: Fields) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from reconciler.model import Action, Half, Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reconciler.model import Address, Change, Fields, Owner, Path, Plan, Resource, Value
+    from reconciler.model import Address, Change, Fields, Live, Owner, Path, Plan, Resource, Value
     from reconciler.render.values import Words
     from reconciler.workflow import Planned
 
@@ -116,12 +116,14 @@ def consequence(change: Change, *, deletes_first: bool) -> str:
     return DELETING if change.action is Action.DELETE and has_transcript(change) else ""
 
 
-def known_by(change: Change) -> Fields:
-    """Return the live fields of what is removed. What we once set unseen stays unseen (see `Mark.fields`)."""
-    marked = change.live.mark.fields if change.live and change.live.mark else {}
+def known_by(fields: Fields, live: Live | None) -> Fields:
+    """Return live `fields` of what the specs no longer mention.
+
+    What we once set unseen stays unseen (see `Mark.fields`): whether it is sensitive cannot be asked now.
+    """
+    marked = live.mark.fields if live and live.mark else {}
     return {
-        path: Secret(value) if marked.get(path[0]) == _UNSEEN else value
-        for path, value in change.live_fields.items()
+        path: Secret(value) if marked.get(path[0]) == _UNSEEN else value for path, value in fields.items()
     }
 
 
@@ -211,11 +213,12 @@ def strangers(plan: Plan, words: Words, most: int = 20) -> list[str]:
     if not plan.strangers:
         return []
     lines = [f"Also there, left alone: {by_kind(one.address for one in plan.strangers)} that others added"]
-    above: Address | None = None
+    shown: Address | None = None
     for one in plan.strangers[:most]:
-        if one.address.parent not in (None, above):
-            above = one.address.parent
-            lines.append(f"  {words.address(above)}" if above else "")
+        above = one.address.parent
+        if above is not None and above != shown:
+            lines.append(f"  {words.address(above)}")
+            shown = above
         lines.append(f"    {described(one, words)}")
     return lines + _rest(plan.strangers, most)
 
@@ -231,7 +234,7 @@ def closed(planned: Planned, words: Words, most: int = 20) -> list[str]:
 
 def closed_line(resource: Resource, words: Words) -> str:
     """Return the name of something closed, and its sid to find it by."""
-    name = resource.fields.get(("friendly_name",))
+    name = known_by(resource.fields, resource.live).get(("friendly_name",))
     known = [words.text(resource.live.sid)] if resource.live else []
     return " ".join([words.address(resource.address), *known, *([words.value(name)] if name else [])])
 

@@ -110,7 +110,7 @@ class _Outcome:
         now = [c for c in self.done if c.action is Action.CLOSE]
         gone = {c.live.sid for c in self.done if c.action is Action.DELETE and c.live}
         before = [one for one in self.planned.closed if one.live is None or one.live.sid not in gone]
-        return [*(Resource(c.address, outline.known_by(c), live=c.live) for c in now), *before]
+        return [*(Resource(c.address, c.live_fields, live=c.live) for c in now), *before]
 
 
 def result_lines(
@@ -194,5 +194,6 @@ def _advice(outcome: _Outcome, commands: Commands) -> Iterator[tuple[str, str]]:
             yield commands.purge, "deletes what stays closed, transcripts included"
         yield commands.apply, "makes everything anew"
     else:
-        yield commands.plan, "says that nothing is left to do"
+        says = "shows whether anything is left" if plan.diagnostics else "says that nothing is left to do"
+        yield commands.plan, says
         yield commands.destroy, "takes away all that this stack made"

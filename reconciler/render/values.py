@@ -65,7 +65,7 @@ class Words:
             case Secret():
                 return SENSITIVE
             case Ref(address, attribute):
-                return f"({UNKNOWN}: {attribute} of {self.address(address)})"
+                return f"({UNKNOWN}: {self.text(attribute)} of {self.address(address)})"
             case Joined():
                 return f"{self._joined(value)} ({UNKNOWN})"
             case Lookup(collection, name):

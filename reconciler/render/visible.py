@@ -47,10 +47,12 @@ def _escaped_inside(char: str) -> str:
 
 def _ends(text: str, escape: Callable[[str], str], longest: int) -> tuple[str, str]:
     """Return (the whole text, '') where it fits, else (as much of its head as fits, the same of its tail)."""
-    cells = [escape(char) for char in text]
-    if sum(map(len, cells)) <= longest:
-        return "".join(cells), ""
-    return "".join(_first(cells, longest * 2 // 3)), "".join(_first(cells[::-1], longest // 3)[::-1])
+    # An escape is at least as long as what it stands for: only this much of either end can be shown.
+    first = [escape(char) for char in text[:longest]]
+    if len(text) <= longest and sum(map(len, first)) <= longest:
+        return "".join(first), ""
+    last = [escape(char) for char in reversed(text[-longest:])]
+    return "".join(_first(first, longest * 2 // 3)), "".join(reversed(_first(last, longest // 3)))
 
 
 def _first(cells: Sequence[str], width: int) -> Sequence[str]:
