@@ -24,6 +24,7 @@ from reconciler.model import (
     EventKind,
     Half,
     Joined,
+    Mark,
     Operation,
     Plan,
     Ref,
@@ -178,9 +179,7 @@ def _ready(run: _Run, operation: Operation, change: Change) -> Change:
         }
         children = {name: sid for name, sid in known.items() if sid}
         return (
-            replace(change, mark=replace(change.mark, children=children), live=None)
-            if change.mark
-            else change
+            replace(change, mark=_sealed(change, change.mark, children), live=None) if change.mark else change
         )
     if operation.half is Half.DROP:
         return change
@@ -189,6 +188,11 @@ def _ready(run: _Run, operation: Operation, change: Change) -> Change:
         fields={path: resolve(value, run.known) for path, value in change.fields.items()},
         at_creation={path: resolve(value, run.known) for path, value in change.at_creation.items()},
     )
+
+
+def _sealed(change: Change, mark: Mark, children: dict[str, str]) -> Mark:
+    prints = {name: text for name, text in change.prints.items() if name in children}
+    return replace(mark, children=children, prints=prints)
 
 
 def resolve(value: Value, known: Mapping[tuple[Address, str], str]) -> Value:

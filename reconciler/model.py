@@ -176,14 +176,16 @@ class Mark:
 
     `fields` maps a dotted path to what we last set there (a short hash; ``?`` where a hash would give the
     value away; write-only values as they are). `children` maps names of children that can carry no mark of
-    their own to their sids. `closing` says that the resource is on its way to being closed. `newer` says that
-    a later version of this program wrote it, so that nothing else about it is known.
+    their own to their sids, and `prints` the same names to a short hash of what we last set there. `closing`
+    says that the resource is on its way to being closed. `newer` says that a later version of this program
+    wrote it, so that nothing else about it is known.
     """
 
     owner: Owner
     key: str
     fields: Mapping[str, str] = field(default_factory=dict)
     children: Mapping[str, str] = field(default_factory=dict)
+    prints: Mapping[str, str] = field(default_factory=dict)
     closing: bool = False
     newer: bool = False
 
@@ -237,13 +239,25 @@ class Action(StrEnum):
     NONE = "none"
 
 
+class Cause(StrEnum):
+    """Who made the specs and the account differ, told from what the mark says we last set."""
+
+    YOU = "you changed it"
+    THEY = "they changed it"
+    BOTH = "both changed it"
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One leaf that a change sets: what is there now and what will be."""
+    """One leaf that a change sets: what is there now, what will be, and who made the difference.
+
+    `cause` is None where nobody can tell: at creation, and for values whose hash would give them away.
+    """
 
     path: Path
     before: Value
     after: Value
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +279,8 @@ class Change:
     live_fields: Mapping[Path, Value] = field(default_factory=dict)
     records: Mapping[str, Ref] | None = None
     """Children to write down in the mark once they exist, name to sid; None where there is nothing new."""
+    prints: Mapping[str, str] = field(default_factory=dict)
+    """What is written down with `records`: a short hash of what each child is then."""
     why: str = ""
     place: Place | None = None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
+from reconciler.kinds import mark as marks
 from reconciler.kinds.base import Kind, MarkHome
 from reconciler.model import Address, Fields, Graph, Live, Mark, Owner, Resource
 
@@ -88,7 +89,7 @@ def _pair_level(
     else:
         taken = _pair_marked(pairing, kind, above, wanted, rows)
     for key, row in taken.items():
-        resource = _accept(pairing, kind, above, key, row, wanted.get(key))
+        resource = _accept(pairing, kind, above, key, row, wanted.get(key), parent_mark)
         for child in pairing.kinds:
             if child.parent is kind and child.name in row.children:
                 _pair_level(pairing, child, resource, siblings, row.children[child.name])
@@ -101,9 +102,19 @@ def _pair_level(
 
 
 def _accept(
-    pairing: _Pairing, kind: Kind, above: Address | None, key: str, row: Found, wanted: Resource | None
+    pairing: _Pairing,
+    kind: Kind,
+    above: Address | None,
+    key: str,
+    row: Found,
+    wanted: Resource | None,
+    parent_mark: Mark | None,
 ) -> Resource:
     live = row.live if _is_ours(pairing.owner, kind, row) else replace(row.live, mark=None)
+    if kind.mark is MarkHome.PARENT and parent_mark and parent_mark.children.get(key) == live.sid:
+        # What we last set stands in the parent's mark; it is handed on as if it stood here.
+        seen = {marks.WHOLE: parent_mark.prints.get(key, marks.SET_UNSEEN)}
+        live = replace(live, mark=Mark(pairing.owner, key, seen))
     resource = Resource(
         Address.of(kind.name, key, above), row.fields, place=wanted.place if wanted else None, live=live
     )

@@ -16,6 +16,7 @@ from reconciler.diagnostics import Diagnostic, Severity, error, warning
 from reconciler.model import (
     Action,
     Address,
+    Cause,
     Change,
     Edge,
     Edit,
@@ -392,7 +393,8 @@ def test_a_stack_from_first_plan_to_last() -> None:
         "Nothing to do: 2 resources are as the specs say.\n"
     )
     edited = world.plan(stack_of(SPEC.replace("NAME", "Other")))
-    assert '  ~ conversation/order  (update)\n        friendly_name: "NAME" → "Other"\n' in plan_text(edited)
+    told = '  ~ conversation/order  (update)\n        friendly_name: "NAME" → "Other"  # you changed it\n'
+    assert told in plan_text(edited)
 
 
 def test_a_removal_says_what_stays_closed() -> None:
@@ -571,7 +573,7 @@ FIELDS = st.dictionaries(PATHS, VALUES, max_size=3)
 PLACES = st.builds(Place, WORD, st.integers(1, 99), st.integers(1, 99))
 OWNERS = st.builds(Owner, WORD, WORD)
 TEXTS = st.dictionaries(WORD, WORD, max_size=2)
-MARKS = st.builds(Mark, OWNERS, WORD, TEXTS, TEXTS, st.booleans(), st.booleans())
+MARKS = st.builds(Mark, OWNERS, WORD, TEXTS, TEXTS, TEXTS, st.booleans(), st.booleans())
 LIVES = st.builds(Live, WORD, TEXTS, st.none() | MARKS, st.sampled_from(["", "active", "closed"]))
 RESOURCES = st.builds(
     Resource,
@@ -583,7 +585,7 @@ RESOURCES = st.builds(
     at_creation=FIELDS,
     live=st.none() | LIVES,
 )
-EDITS = st.builds(Edit, PATHS, VALUES, VALUES)
+EDITS = st.builds(Edit, PATHS, VALUES, VALUES, st.none() | st.sampled_from(Cause))
 CHANGED = st.builds(
     Change,
     st.sampled_from(Action),
@@ -595,6 +597,7 @@ CHANGED = st.builds(
     live=st.none() | LIVES,
     live_fields=FIELDS,
     records=st.none() | st.dictionaries(WORD, REFS, max_size=2),
+    prints=TEXTS,
     why=WORD,
     place=st.none() | PLACES,
 )

@@ -191,6 +191,8 @@ def _kept_action(kind: Kind, wanted: Resource, mark: Mark | None) -> tuple[Actio
 
 
 def _creation(sides: Sides, kind: Kind, wanted: Resource) -> Change | None:
+    if kind.singleton:  # it comes into being with what it stands in
+        return replace(_change(Action.UPDATE, wanted, None), edits=compare.create_edits(wanted))
     if Way.CREATE not in kind.ways:
         return None
     mark = compare.new_mark(kind, sides.owner, wanted, (), None, fresh=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.kinds import mark as marks
 from reconciler.kinds.base import ATTRIBUTES, Kind, MarkHome
 from reconciler.model import (
+    Cause,
     Edit,
     Fields,
     Joined,
@@ -78,7 +79,8 @@ def _set_edits(kind: Kind, wanted: Resource, live: Resource, mark: Mark | None) 
     for path, value in wanted.fields.items():
         have = _recorded(mark, path) if path[0] in kind.write_only else live_at(live.fields, path)
         if not same_value(kind, path, reveal(value), have):
-            yield Edit(path, Secret(have) if isinstance(value, Secret) else have, value)
+            before = Secret(have) if isinstance(value, Secret) else have
+            yield Edit(path, before, value, _cause(kind, path, wanted, live, mark))
 
 
 def _recorded(mark: Mark | None, path: Path) -> Value:
@@ -100,7 +102,35 @@ def _dropped_edits(kind: Kind, wanted: Resource, live: Resource, mark: Mark | No
             continue
         have = mark.fields[name] if path[0] in kind.write_only else live.fields[path]
         if path[0] in kind.write_only or mark.fields[name] in (marks.SET_UNSEEN, marks.fingerprint(have)):
-            yield Edit(path, Secret(have) if mark.fields[name] == marks.SET_UNSEEN else have, None)
+            before = Secret(have) if mark.fields[name] == marks.SET_UNSEEN else have
+            yield Edit(path, before, None, Cause.YOU)
+
+
+def _cause(kind: Kind, path: Path, wanted: Resource, live: Resource, mark: Mark | None) -> Cause | None:
+    """Tell from what we last set who made the difference; None where the mark holds nothing to tell by."""
+    if kind.mark is MarkHome.PARENT:
+        entry = mark.fields.get(marks.WHOLE) if mark else None
+        have, want = whole_print(kind, live), whole_print(kind, wanted)
+    else:
+        entry = mark.fields.get(marks.dotted(path)) if mark else marks.SET_UNSEEN
+        have = marks.fingerprint(live_at(live.fields, path))
+        want = marks.fingerprint(wanted.fields[path])
+    if path[0] in kind.write_only or entry is None:
+        return Cause.YOU
+    if entry == marks.SET_UNSEEN:
+        return None
+    if entry == have:
+        return Cause.YOU
+    return Cause.THEY if entry == want else Cause.BOTH
+
+
+def whole_print(kind: Kind, resource: Resource) -> str:
+    """Return the print of what tells a resource from its siblings; ``?`` where that would give a value away."""
+    if any(isinstance(value, Secret | Ref | Joined) for value in resource.fields.values()):
+        return marks.SET_UNSEEN
+    key = kind.natural_key(resource.fields)
+    parts = key if isinstance(key, tuple) else (key,)
+    return marks.fingerprint([sorted(part) if isinstance(part, frozenset) else str(part) for part in parts])
 
 
 def _head(name: str) -> tuple[str, str, str]:
@@ -137,7 +167,9 @@ def new_mark(
             fields[name] = _entry(kind, path, value)
         elif name in old:
             fields[name] = old[name]
-    return Mark(owner, wanted.address.key, fields, {} if fresh or not before else before.children)
+    if fresh or not before:
+        return Mark(owner, wanted.address.key, fields)
+    return Mark(owner, wanted.address.key, fields, before.children, before.prints)
 
 
 def _entry(kind: Kind, path: Path, value: Value) -> str:
@@ -147,7 +179,9 @@ def _entry(kind: Kind, path: Path, value: Value) -> str:
 def largest_mark(kind: Kind, owner: Owner, wanted: Resource, children: Mapping[str, str]) -> Mark | None:
     """Return the mark as it will be once everything declared is set, to check its size offline."""
     mark = new_mark(kind, owner, wanted, create_edits(wanted), None, fresh=True)
-    return Mark(mark.owner, mark.key, mark.fields, children) if mark else None
+    return (
+        Mark(mark.owner, mark.key, mark.fields, children, dict.fromkeys(children, "000000")) if mark else None
+    )
 
 
 __all__ = [

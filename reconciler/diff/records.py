@@ -6,9 +6,11 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.diff.compare import whole_print
 from reconciler.diff.order import DROPS
 from reconciler.diff.sides import Sides, ancestors
 from reconciler.kinds.base import MarkHome
+from reconciler.kinds.mark import SET_UNSEEN
 from reconciler.model import Action, Address, Change, Mark, Ref
 
 if TYPE_CHECKING:
@@ -50,14 +52,37 @@ def _recorded(
             records[_old_key(old)] = Ref(_old_address(old), "sid")
     if any(child in changes for child in children):
         change = change or _untouched(sides, parent)
-        return replace(change, records=records)
+        return replace(change, records=records, prints=_prints(sides, children, changes, mark))
     names = {key: _live_sid(sides, ref.address, mark) for key, ref in records.items()}
     if names == dict(mark.children if mark else {}) or not names:
         return None
     change = change or replace(_untouched(sides, parent), action=Action.UPDATE)
     new = change.mark or mark
     why = change.why or f"writes down {', '.join(sorted(names))}"
-    return replace(change, mark=replace(new, children=names) if new else None, why=why)
+    prints = {ref.address.key: _print(sides, ref.address, mark) for ref in records.values()}
+    return replace(change, mark=replace(new, children=names, prints=prints) if new else None, why=why)
+
+
+def _print(sides: Sides, child: Address, mark: Mark | None) -> str:
+    """Return what was last set in a child that stays, or what it is if nobody knows."""
+    wanted = sides.desired.resources.get(child)
+    old = mark.prints.get(child.key) if mark else None
+    return old or (whole_print(sides.kinds[child.kind], wanted) if wanted else SET_UNSEEN)
+
+
+def _prints(
+    sides: Sides, children: list[Address], changes: Mapping[Address, Change], mark: Mark | None
+) -> dict[str, str]:
+    """Return what each child is afterwards: as the specs say where it is made, as it was where it stays."""
+    old = mark.prints if mark else {}
+    prints: dict[str, str] = {}
+    for child in children:
+        wanted = sides.desired.resources.get(child)
+        if child in changes and wanted is not None:
+            prints[child.key] = whole_print(sides.kinds[child.kind], wanted)
+        elif child.key in old:
+            prints[child.key] = old[child.key]
+    return prints
 
 
 def _untouched(sides: Sides, parent: Address) -> Change:

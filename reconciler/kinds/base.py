@@ -182,7 +182,7 @@ def collection_path(kind: Kind, address: Address, target: Target) -> tuple[Segme
     if kind.parent is None or address.parent is None:
         return here
     above = collection_path(kind.parent, address.parent, target)
-    return (*above, Ref(address.parent, "sid"), *here)
+    return (*above, *here) if kind.parent.singleton else (*above, Ref(address.parent, "sid"), *here)
 
 
 def instance_path(kind: Kind, change: Change, target: Target) -> tuple[Segment, ...]:

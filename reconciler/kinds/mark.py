@@ -24,6 +24,8 @@ KEY = "reconciler"
 VERSION = 1
 LIMIT_BYTES = 1024
 SET_UNSEEN = "?"
+WHOLE = ""
+"""The path under which a child that bears no mark of its own has one print for all of it."""
 _PHONE = re.compile(r"\+\d{6,}")
 
 
@@ -47,7 +49,7 @@ def dotted(path: Path) -> str:
 def encode(mark: Mark) -> dict[str, Any]:
     """Return the JSON of a mark, empty parts left out."""
     owner = {"o": mark.owner.stack, "e": mark.owner.environment}
-    rest = {"f": dict(mark.fields), "w": dict(mark.children), "c": int(mark.closing)}
+    rest = {"f": dict(mark.fields), "w": dict(mark.children), "p": dict(mark.prints), "c": int(mark.closing)}
     return {"v": VERSION, "k": mark.key} | {key: value for key, value in (owner | rest).items() if value}
 
 
@@ -61,7 +63,8 @@ def decode(data: Any) -> Mark | None:
     if not (isinstance(stack, str) and isinstance(key, str) and stack and key):
         return None
     owner = Owner(stack, _text(data.get("e")))
-    return Mark(owner, key, _texts(data.get("f")), _texts(data.get("w")), data.get("c") == 1)
+    fields, children, prints = (_texts(data.get(name)) for name in "fwp")
+    return Mark(owner, key, fields, children, prints, closing=data.get("c") == 1)
 
 
 def size_bytes(mark: Mark) -> int:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from reconciler.kinds import conversation
 from reconciler.kinds.base import Claim, Declared, Finding, Kind, MarkHome, Site, named_form
 from reconciler.kinds.fields import NONE, Flag, Integer, Name, Names, Spec, Text, one_of
+from reconciler.model import reveal
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -91,7 +92,7 @@ def declare(spec: WebhookSpec, site: Site) -> Declared:  # noqa: ARG001 - the sh
 
 def natural_key(fields: Fields) -> Hashable | None:
     """Return what tells one webhook from another where no mark does."""
-    where = fields.get(("flow",)) or fields.get(("url",))
+    where = reveal(fields.get(("flow",)) or fields.get(("url",)))
     return (fields.get(("target",)), str(where), _names(fields, "filters"), _names(fields, "triggers"))
 
 

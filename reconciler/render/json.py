@@ -11,7 +11,7 @@
         "order": "create_first" | "delete_first" where the action is replace, else null,
         "address": "conversation/order-1042/participant/customer", "kind", "key", "parent": address or null,
         "sid": of the live resource or null,
-        "edits": [{"path": ["attributes", "topic"], "before": VALUE, "after": VALUE}],
+        "edits": [{"path": ["attributes", "topic"], "before": VALUE, "after": VALUE, "cause": "they"}],
         "at_creation": [{"path", "value": VALUE}],
         "removes": [{"path", "value": VALUE}]  what a removed resource is recognised by,
         "why", "place": {"file", "line", "column"} or null
@@ -109,7 +109,12 @@ def _change(change: Change, *, deletes_first: bool) -> dict[str, Any]:
         "order": order if change.action is Action.REPLACE else None,
         "sid": change.live.sid if change.live else None,
         "edits": [
-            {"path": list(edit.path), "before": _value(edit.before), "after": _value(edit.after)}
+            {
+                "path": list(edit.path),
+                "before": _value(edit.before),
+                "after": _value(edit.after),
+                "cause": edit.cause.name.lower() if edit.cause else None,
+            }
             for edit in change.edits
         ],
         "at_creation": _fields(change.at_creation),

@@ -11,7 +11,7 @@ import json
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from reconciler.model import Action
+from reconciler.model import Action, Cause
 from reconciler.render import outline
 from reconciler.render.fragments import code, details, fenced, html_code, row
 from reconciler.render.numbers import require_masked
@@ -155,6 +155,8 @@ def _diff(change: Change, words: Words, stage: _Stage) -> Iterator[str]:
     for edit in change.edits:
         before, after = words.edit(edit)
         name = words.path(edit.path)
+        if edit.cause in (Cause.THEY, Cause.BOTH):
+            yield f"! {name}: {edit.cause}"
         if edit.before is not None:
             yield f"- {name}: {before}"
         if edit.after is not None:

@@ -13,6 +13,7 @@ from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.model import (
     Action,
     Address,
+    Cause,
     Change,
     Edge,
     Edit,
@@ -189,6 +190,7 @@ def _mark_data(mark: Mark | None) -> dict[str, Any] | None:
         "key": mark.key,
         "fields": dict(mark.fields),
         "children": dict(mark.children),
+        "prints": dict(mark.prints),
         "closing": mark.closing,
         "newer": mark.newer,
     }
@@ -234,7 +236,7 @@ def _resource(data: Any) -> Resource:
 
 
 def _change_data(change: Change) -> dict[str, Any]:
-    edits = [[list(e.path), _value_data(e.before), _value_data(e.after)] for e in change.edits]
+    edits = [[list(e.path), _value_data(e.before), _value_data(e.after), e.cause] for e in change.edits]
     return {
         "action": change.action.value,
         "address": _address_data(change.address),
@@ -245,22 +247,28 @@ def _change_data(change: Change) -> dict[str, Any]:
         "live": _live_data(change.live),
         "live_fields": _fields_data(change.live_fields),
         "records": _records_data(change.records),
+        "prints": dict(change.prints),
         "why": change.why,
         "place": _place_data(change.place),
     }
+
+
+def _edit(path: list[str], before: Any, after: Any, cause: str | None) -> Edit:
+    return Edit(tuple(path), _value(before), _value(after), Cause(cause) if cause else None)
 
 
 def _change(data: Any) -> Change:
     return Change(
         Action(data["action"]),
         _address(data["address"]),
-        edits=tuple(Edit(tuple(path), _value(b), _value(a)) for path, b, a in data["edits"]),
+        edits=tuple(_edit(*edit) for edit in data["edits"]),
         fields=_fields(data["fields"]),
         at_creation=_fields(data["at_creation"]),
         mark=_mark(data["mark"]),
         live=_live(data["live"]),
         live_fields=_fields(data["live_fields"]),
         records=_records(data["records"]),
+        prints=data["prints"],
         why=data["why"],
         place=_place(data["place"]),
     )

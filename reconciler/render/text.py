@@ -105,7 +105,8 @@ def rows(change: Change, words: Words) -> Iterator[tuple[str, str]]:
     for edit in change.edits:
         before, after = words.edit(edit)
         is_new = change.action is Action.CREATE
-        yield words.path(edit.path), after if is_new else f"{before} → {after}"
+        cause = f"  # {edit.cause}" if edit.cause else ""
+        yield words.path(edit.path), after if is_new else f"{before} → {after}{cause}"
     for path, value in outline.other_half(change):
         yield words.path(path), f"{words.value(value)} (unchanged)"
     for path, value in change.at_creation.items():
