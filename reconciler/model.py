@@ -178,7 +178,8 @@ class Mark:
     value away; write-only values as they are). `children` maps names of children that can carry no mark of
     their own to their sids, and `prints` the same names to a short hash of what we last set there. `closing`
     says that the resource is on its way to being closed. `newer` says that a later version of this program
-    wrote it, so that nothing else about it is known.
+    wrote it, so that nothing else about it is known. `predecessor` is the sid of the row that this one was
+    created to replace.
     """
 
     owner: Owner
@@ -188,6 +189,7 @@ class Mark:
     prints: Mapping[str, str] = field(default_factory=dict)
     closing: bool = False
     newer: bool = False
+    predecessor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,8 @@ class Live:
     mark: Mark | None = None
     state: str = ""
     """The life-cycle state in Twilio's word, for kinds that have one."""
+    created: str = ""
+    """When it was created, as Twilio writes it; of two rows the older one sorts first."""
 
 
 @dataclass(frozen=True, slots=True)

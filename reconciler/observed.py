@@ -234,7 +234,8 @@ def found_row(kind: Kind, row: Row) -> Found:
     computed = {name: str(row[name]) for name in kind.captures if row.get(name)}
     mark = live_mark(row) if kind.mark is MarkHome.ATTRIBUTES else None
     state = str(row.get("state") or "") if kind.open_states else ""
-    return Found(kind.from_live(row), Live(str(row.get("sid") or ""), computed, mark, state))
+    created = str(row.get("date_created") or "")
+    return Found(kind.from_live(row), Live(str(row.get("sid") or ""), computed, mark, state, created))
 
 
 def _listed(kind: Kind, resource: Resource, rows: list[Row]) -> bool:

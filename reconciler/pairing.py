@@ -200,14 +200,51 @@ def _pair_leftovers(
     """Give every row of ours that no natural key took its mark's key, or that key and its sid's tail."""
     if kind.mark is not MarkHome.ATTRIBUTES:
         return
+    ours: dict[str, list[Found]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: (row.live.created, row.live.sid)):
+        if row.live.mark is not None and _is_ours(pairing.owner, kind, row):
+            ours[row.live.mark.key].append(row)
     claimed = {row.live.sid for row in taken.values()}
-    left = [row for row in rows if row.live.sid not in claimed and _is_ours(pairing.owner, kind, row)]
-    for row in sorted(left, key=lambda row: row.live.sid):
-        mark = row.live.mark
-        assert mark is not None  # noqa: S101 - _is_ours
-        refused = Address.of(kind.name, mark.key, above) in pairing.refused
-        plain = not mark.closing and mark.key not in taken and not refused
-        taken[mark.key if plain else _superseded(mark.key, row)] = row
+    for key, bearers in ours.items():
+        address = Address.of(kind.name, key, above)
+        genuine = _genuine(bearers, next((row for row in bearers if row.live.sid in claimed), bearers[0]))
+        left = [row for row in bearers if row.live.sid not in claimed]
+        for row in reversed(left):
+            if row not in genuine:
+                pairing.problems.append(_copied(address, row))
+            elif key in taken or _is_closing(row):
+                taken[_superseded(key, row)] = row
+            elif address not in pairing.refused:
+                taken[key] = row
+
+
+def _genuine(bearers: list[Found], known: Found) -> list[Found]:
+    """Return those of the bearers of one key, oldest first, that are ours: `known`, and its replacements.
+
+    A replacement names the row it was created to replace, and an interrupted apply may leave both. Any other
+    row with the same key is a copy that somebody made of our attributes.
+    """
+    by_sid = {row.live.sid: row for row in bearers}
+    chain = [known]
+    while (before := by_sid.get(_predecessor(chain[0]))) is not None and before not in chain:
+        chain.insert(0, before)
+    while after := [r for r in bearers if _predecessor(r) == chain[-1].live.sid and r not in chain]:
+        chain.append(after[0])
+    return [*chain, *(row for row in bearers if _is_closing(row) and row not in chain)]
+
+
+def _predecessor(row: Found) -> str:
+    return row.live.mark.predecessor if row.live.mark else ""
+
+
+def _is_closing(row: Found) -> bool:
+    return row.live.mark is not None and row.live.mark.closing
+
+
+def _copied(address: Address, row: Found) -> Diagnostic:
+    """Say that a second row bears one mark: somebody copied attributes. The older one is ours."""
+    detail = "It is left alone. Take the key `reconciler` out of its attributes."
+    return diagnostics.warning(f"{row.live.sid} carries a copy of this one's mark", detail, address=address)
 
 
 def _superseded(key: str, row: Found) -> str:

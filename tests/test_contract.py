@@ -14,13 +14,15 @@ import pytest
 
 from reconciler.emulator import Clock, Store, Switches, ask
 from reconciler.emulator.errors import CODES
-from reconciler.emulator.routes import OPERATIONS, match, parity_table
+from reconciler.emulator.handle import TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 TWILIO = ROOT.parent / "shared" / "twilio"
-OPENAPI = TWILIO / "openapi" / "twilio_conversations_v1.json"
+OPENAPI = {product: TWILIO / "openapi" / f"twilio_{product}_v1.json" for product in TABLES}
 README = ROOT / "reconciler" / "emulator" / "README.md"
-needs_openapi = pytest.mark.skipif(not OPENAPI.exists(), reason=f"Twilio's OpenAPI is not at {OPENAPI}")
+needs_openapi = pytest.mark.skipif(
+    not all(path.exists() for path in OPENAPI.values()), reason=f"Twilio's OpenAPI is not at {TWILIO}"
+)
 needs_errors = pytest.mark.skipif(
     not (TWILIO / "errors.csv").exists(), reason="the error table is not beside this checkout"
 )
@@ -31,7 +33,7 @@ GROUP = {"messaging_binding": {"projected_address": "+15550100209"}}
 
 _FORMATS = {
     "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
-    "uri": r"https://conversations\.twilio\.com/v1/\S+|https://example\.com/\S*",
+    "uri": r"https://(conversations|sync)\.twilio\.com/v1/\S+|https://example\.com/\S*",
 }
 
 
@@ -94,6 +96,7 @@ class Oracle:
 _OBJECTS = (
     *("timers", "bindings", "configuration", "messaging_binding", "delivery", "auto_creation"),
     *("new_message", "added_to_conversation", "removed_from_conversation"),
+    "data",
 )
 
 
@@ -115,28 +118,35 @@ def _typed(node: Any, name: str = "") -> Any:
     return node
 
 
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(OPENAPI.read_text(encoding="utf-8"))
+def described(product: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(OPENAPI[product].read_text(encoding="utf-8"))
     return found
 
 
 @pytest.fixture(scope="module")
-def oracle(document: dict[str, Any]) -> Oracle:
-    return Oracle(document)
+def oracle() -> Oracle:
+    return Oracle(described("conversations"))
+
+
+@pytest.fixture(scope="module")
+def sync_oracle() -> Oracle:
+    return Oracle(described("sync"))
 
 
 class Visitor:
     """Calls a world and holds every answer to the OpenAPI."""
 
-    def __init__(self, oracle: Oracle, prefix: str, switches: Switches) -> None:
+    def __init__(
+        self, oracle: Oracle, prefix: str, switches: Switches, product: str = "conversations"
+    ) -> None:
         self.store = Store(clock=Clock.frozen(), switches=switches)
         self.prefix = prefix.replace("IS", self.store.configuration.default_chat_service_sid)
+        self._root = f"https://{product}.twilio.com/v1"
         self._oracle = oracle
 
     def __call__(self, method: str, path: str, form: Any = None, *, scoped: bool = True) -> Any:
         full = (self.prefix if scoped else "") + path
-        status, body = ask(self.store, method, full, form)
+        status, body = ask(self.store, method, self._root + full, form)
         assert status < 400, body
         problems = self._oracle.problems(method, "/v1" + full.partition("?")[0], status, body)
         assert problems == [], f"{method} {full}"
@@ -250,7 +260,71 @@ def test_the_visit_misses_no_supported_operation(oracle: Oracle) -> None:
     for prefix in ("", "/Services/IS"):
         visit(oracle, prefix, Switches())
 
-    assert {operation.name for operation in OPERATIONS if operation.handler} == oracle.checked
+    assert supported("conversations") == oracle.checked
+
+
+def supported(product: str) -> set[str]:
+    return {operation.name for operation in TABLES[product].operations if operation.handler}
+
+
+@needs_openapi
+@pytest.mark.parametrize("variant", Switches.variants())
+def test_every_answer_of_sync_fits_the_openapi(sync_oracle: Oracle, variant: str) -> None:
+    """Services and documents, in each shape they can take; nothing supported is left out."""
+    call = Visitor(sync_oracle, "", Switches.variants()[variant], "sync")
+    made = call("POST", "/Services", {"FriendlyName": "locks", "AclEnabled": "true"})
+    call("POST", "/Services", {"WebhookUrl": "https://example.com/"})
+    at = f"/Services/{made['sid']}"
+    call("GET", at)
+    call("POST", at, {"ReachabilityDebouncingEnabled": "true", "ReachabilityDebouncingWindow": "1000"})
+    call("GET", "/Services/default")
+    call("GET", "/Services?PageSize=1")
+    document = call("POST", f"{at}/Documents", {"UniqueName": "a/b", "Data": '{"a": [1]}', "Ttl": "60"})
+    call("POST", f"{at}/Documents")
+    call("POST", f"{at}/Documents/a%2Fb", {"Data": '{"a": null}', "Ttl": "0"})
+    call("GET", f"{at}/Documents/{document['sid']}")
+    call("GET", f"{at}/Documents?PageSize=1")
+    call("DELETE", f"{at}/Documents/a%2Fb")
+    call("DELETE", at)
+
+    assert supported("sync") == sync_oracle.checked
+
+
+@needs_openapi
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"sid": "CH12"},
+        {"data": "{}"},
+        {"revision": 0},
+        {"date_expires": 5},
+        {"date_updated": "2026-01-01T00:00:00.000Z"},
+        {"url": "/v1/Services"},
+        {"links": []},
+        {"extra": 1},
+        {"created_by": ...},
+    ],
+    ids=str,
+)
+def test_the_check_sees_a_spoilt_document(sync_oracle: Oracle, spoil: dict[str, Any]) -> None:
+    """What Twilio leaves untyped (data) is looked at too."""
+    root = "https://sync.twilio.com/v1/Services/default/Documents"
+    _, body = ask(Store(), "POST", root)
+    spoilt = {key: value for key, value in {**body, **spoil}.items() if value is not ...}
+
+    assert sync_oracle.problems("POST", "/v1/Services/IS/Documents", 201, body) == []
+    assert sync_oracle.problems("POST", "/v1/Services/IS/Documents", 201, spoilt) != []
+
+
+@needs_openapi
+@pytest.mark.parametrize("spoil", [{"acl_enabled": "true"}, {"reachability_debouncing_window": "5"}], ids=str)
+def test_the_check_sees_a_spoilt_sync_service(sync_oracle: Oracle, spoil: dict[str, Any]) -> None:
+    """In lists too."""
+    _, body = ask(Store(), "GET", "https://sync.twilio.com/v1/Services")
+
+    assert sync_oracle.problems("GET", "/v1/Services", 200, body) == []
+    body["services"][0] |= spoil
+    assert sync_oracle.problems("GET", "/v1/Services", 200, body) != []
 
 
 @needs_openapi
@@ -307,45 +381,50 @@ def test_the_check_sees_spoilt_children(
 
 
 @needs_openapi
-def test_the_table_has_every_operation_of_the_openapi(document: dict[str, Any]) -> None:
+@pytest.mark.parametrize("product", TABLES)
+def test_the_table_has_every_operation_of_the_openapi(product: str) -> None:
     """Names, methods and paths are Twilio's: nothing invented, nothing left out."""
-    described = {
+    found = {
         (way["operationId"], method.upper(), path.removeprefix("/v1"))
-        for path, ways in document["paths"].items()
+        for path, ways in described(product)["paths"].items()
         for method, way in ways.items()
         if method in ("get", "post", "put", "delete")
     }
 
-    assert described == {(found.name, found.method, found.path) for found in OPERATIONS}
+    assert found == {(each.name, each.method, each.path) for each in TABLES[product].operations}
 
 
-def test_every_operation_is_reached_by_its_own_path() -> None:
+@pytest.mark.parametrize("product", TABLES)
+def test_every_operation_is_reached_by_its_own_path(product: str) -> None:
     """The router finds what the table says."""
-    for operation in OPERATIONS:
-        found = match(operation.method, re.sub(r"\{\w+\}", "x", operation.path))
+    for operation in TABLES[product].operations:
+        found = TABLES[product].match(operation.method, re.sub(r"\{\w+\}", "x", operation.path))
 
         assert found is not None
         assert found.operation == operation
 
 
-def test_what_is_not_emulated_says_so_loudly() -> None:
+@pytest.mark.parametrize("product", TABLES)
+def test_what_is_not_emulated_says_so_loudly(product: str) -> None:
     """An operation without a handler answers 501 with its name."""
     store = Store()
     service = f"/Services/{store.configuration.default_chat_service_sid}"
-    for operation in OPERATIONS:
+    for operation in TABLES[product].operations:
         if operation.handler is None:
             path = re.sub(r"\{\w+\}", "x", operation.path.replace("/Services/{ChatServiceSid}", service))
 
-            status, body = ask(store, operation.method, path)
+            status, body = ask(store, operation.method, f"https://{product}.twilio.com/v1{path}")
 
             assert (status, body["message"]) == (501, f"{operation.name} is not emulated")
 
 
-def test_the_readme_shows_the_table_as_it_is() -> None:
-    """The parity table in the README is the one that the routes make."""
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("product", TABLES)
+def test_the_readme_shows_the_table_as_it_is(product: str) -> None:
+    """The parity table in the README is the one that the routes make, and so are its totals."""
+    text, table = README.read_text(encoding="utf-8"), TABLES[product]
 
-    assert parity_table() in text, "put what routes.parity_table() returns into the README"
+    assert table.parity() in text, "put what the table's parity() returns into the README"
+    assert f"{table.supported} of {len(table.operations)} operations of {table.product} are supported" in text
 
 
 def _errors() -> dict[int, str]:

@@ -139,7 +139,7 @@ def test_admin_paths(store: Store, url: str) -> None:
     )
 
     assert get(url, "/_emulator/health")[1]["status"] == "ok"
-    assert get(url, "/_emulator/info")[1]["operations"]["all"] == 103
+    assert get(url, "/_emulator/info")[1]["operations"]["conversations"]["all"] == 103
     assert get(url, "/_emulator/reset")[0] == 405
     assert get(url, "/_emulator/reset", method="POST")[0] == 200
     assert get(url, "/_emulator/nothing")[0] == 404

@@ -75,7 +75,8 @@ def test_urls_are_the_callers_own(url: str, origin: str) -> None:
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("https://sync.twilio.com/v1/Services", 20501),
+        ("https://content.twilio.com/v1/Content", 20501),
+        ("https://sync.dublin.ie1.twilio.com/v1/Services", 20501),
         ("http://127.0.0.1:1/serverless.twilio.com/v1/Services", 20501),
         ("https://conversations.dublin.ie1.twilio.com/v1/Conversations", 50385),
         ("https://conversations.ie1.twilio.com/v1/Conversations", 50385),

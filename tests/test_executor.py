@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reconciler.model import Plan
     from reconciler.stack import Stack
 
+VARIANTS = emulator.Switches.variants()
 ENDS = (EventKind.DONE, EventKind.FAILED, EventKind.SKIPPED)
 Answer = tuple[int, "Mapping[str, str]", bytes]
 
@@ -154,6 +155,7 @@ class Scene:
 
     seed: int
     with_others: bool = False
+    switches: emulator.Switches | None = None
 
     def __post_init__(self) -> None:
         dice = random.Random(self.seed)
@@ -169,7 +171,7 @@ class Scene:
 
     def world(self) -> World:
         """Return a new copy of the world as it is before that."""
-        world = World(seed=self.seed)
+        world = World(self.switches, seed=self.seed)
         world.apply(self._first)
         if self.with_others:
             strangers_arrive(random.Random(self._others), world)
@@ -241,7 +243,7 @@ def test_one_failed_call_skips_only_its_dependents(seed: int) -> None:
     scene = Scene(seed)
     expected, calls = scene.undisturbed()
     writes = [n for n, _ in enumerate(call for call in calls if call.method != "GET")]
-    for n in random.Random(seed).sample(writes, min(len(writes), 6)):
+    for n in random.Random(seed).sample(writes, min(len(writes), 5)):
         world, plan, events = refuse_write(scene, n)
         (failed,) = ended(events, EventKind.FAILED)
         everything = {operation for change in plan.changes for operation in operations(change)}
@@ -292,18 +294,18 @@ CUTS: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("seed", range(40, 48))
+@pytest.mark.parametrize("seed", range(40, 47))
 def test_a_cut_at_any_call_is_made_good(seed: int, how: str) -> None:
     """Killed before a call is committed or after, with the answer lost: the next apply finishes, once."""
     scene = Scene(seed)
     expected, calls = scene.undisturbed()
-    for n in random.Random(seed).sample(range(len(calls)), min(len(calls), 5)):
+    for n in random.Random(seed).sample(range(len(calls)), min(len(calls), 4)):
         world = cut_by_call(scene, **CUTS[how](n))
         assert_finished(scene, world, expected, (seed, n))
 
 
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("seed", [0, 10])
+@pytest.mark.parametrize("seed", [10, 12])
 def test_a_cut_at_every_call_of_a_first_apply_is_made_good(seed: int, how: str) -> None:
     """Every single call of an apply into an empty account, one after another."""
     dice = random.Random(seed)
@@ -329,8 +331,25 @@ def test_a_cancelled_apply_is_made_good(seed: int) -> None:
     if calls:
         plan = scene.world().plan(scene.stack).plan
         count = 2 * sum(1 for change in plan.changes for _ in operations(change))
-        for n in random.Random(seed).sample(range(count), min(count, 5)):
+        for n in random.Random(seed).sample(range(count), min(count, 4)):
             assert_finished(scene, cut_by_event(scene, n), expected, (seed, n))
+
+
+def test_whoever_stops_listening_stops_the_apply() -> None:
+    """No call starts once the events are no longer wanted."""
+    rooms = {f"c{n}": {"participants": {"a": {"identity": "a"}}} for n in range(30)}
+    world = World()
+    door = Door(world, latency=3)
+    plan = world.plan(stack_of({"stack": {"name": "wide"}, "conversations": rooms})).plan
+
+    async def play() -> int:
+        stream = carry_out(plan, KINDS, world.gateway_over(door), world.clock)
+        await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+        return len(door.calls)
+
+    assert asyncio.run(play()) <= 10
+    assert len(world.rows("Conversations")) <= 10
 
 
 @pytest.mark.parametrize("seed", range(80, 88))
@@ -339,7 +358,7 @@ def test_lost_answers_are_made_good(seed: int) -> None:
     scene = Scene(seed)
     expected, calls = scene.undisturbed()
     writes = sum(1 for call in calls if call.method != "GET")
-    for n in random.Random(seed).sample(range(writes), min(writes, 5)):
+    for n in random.Random(seed).sample(range(writes), min(writes, 4)):
         world = scene.world()
         plan = world.plan(scene.stack).plan
         events = events_through(Door(world, after=nth(n, lose, writes=True)), plan)
@@ -349,8 +368,19 @@ def test_lost_answers_are_made_good(seed: int) -> None:
         assert_finished(scene, world, expected, (seed, n))
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_cut_is_made_good_under_every_answer_to_an_open_question(variant: str) -> None:
+    """Once what Twilio lets go of late is free, nothing is left of the cut, whatever else is so."""
+    scene = Scene(200, switches=VARIANTS[variant])
+    expected, calls = scene.undisturbed()
+    n = random.Random(variant).randrange(len(calls))
+    world = cut_by_call(scene, **CUTS["after commit"](n))
+    world.store.advance(5.0)
+    assert_finished(scene, world, expected, n)
+
+
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("seed", range(100, 105))
+@pytest.mark.parametrize("seed", range(100, 103))
 def test_what_others_own_survives_a_cut(seed: int, how: str) -> None:
     """Neither the apply that was cut nor the one that finishes it touches what others have."""
     scene = Scene(seed, with_others=True)

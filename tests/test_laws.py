@@ -12,6 +12,7 @@ import pytest
 from worlds import (
     PHONES,
     World,
+    copies_arrive,
     edited,
     foreign_rows,
     random_spec,
@@ -83,6 +84,28 @@ def test_what_others_own_is_never_touched(seed: int) -> None:
     after = foreign_rows(world)
 
     assert {sid: after.get(sid) for sid in before} == before
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_copied_mark_never_causes_a_removal(seed: int) -> None:
+    """Rows into which somebody copied our attributes stay, also when the originals are replaced."""
+    dice = random.Random(seed)
+    world, spec = World(seed=seed), random_spec(dice)
+    settle(world, spec, "first")
+    copies = copies_arrive(dice, world)
+    for wanted in (spec, edited(dice, spec, keeps_keys=True)):
+        world.apply(stack_of(wanted))
+    snapshot = world.snapshot()
+    there = {
+        sid for whole in snapshot.values() for sid in (whole["row"]["sid"], *_sids(whole["Participants"]))
+    }
+
+    assert [sid for sid in copies if sid not in there] == []
+    assert [sid for sid in copies if sid in snapshot and snapshot[sid]["row"]["state"] == "closed"] == []
+
+
+def _sids(rows: list[Any]) -> list[str]:
+    return [row["sid"] for row in rows]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -32,7 +32,7 @@ async def granted(rate: Rate, arrivals: list[tuple[float, str]]) -> dict[str, li
 ARRIVALS = st.lists(st.tuples(st.floats(0, 5), st.sampled_from("ab")), min_size=1, max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(ARRIVALS, st.sampled_from([0.5, 1, 2, 3, 10]), st.floats(0.1, 6))
 def test_no_window_holds_more_than_the_rate_and_one_burst(
     arrivals: list[tuple[float, str]], per_second: float, window_s: float
@@ -45,7 +45,7 @@ def test_no_window_holds_more_than_the_rate_and_one_burst(
         assert most_in_a_window(moments[key], window_s) <= per_second * window_s + burst + 1e-6
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.integers(1, 40), st.sampled_from([1, 2, 5, 10]))
 def test_a_rate_is_used_to_the_full(writes: int, per_second: int) -> None:
     """A burst goes at once, and what follows goes as fast as the rate allows, first come first served."""
@@ -102,7 +102,7 @@ def test_concurrency_never_falls_below_one() -> None:
     assert concurrency.limit == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     st.integers(1, 6),
     st.lists(st.tuples(st.floats(0, 4), st.floats(0, 2), st.booleans()), min_size=1, max_size=40),

@@ -573,8 +573,8 @@ FIELDS = st.dictionaries(PATHS, VALUES, max_size=3)
 PLACES = st.builds(Place, WORD, st.integers(1, 99), st.integers(1, 99))
 OWNERS = st.builds(Owner, WORD, WORD)
 TEXTS = st.dictionaries(WORD, WORD, max_size=2)
-MARKS = st.builds(Mark, OWNERS, WORD, TEXTS, TEXTS, TEXTS, st.booleans(), st.booleans())
-LIVES = st.builds(Live, WORD, TEXTS, st.none() | MARKS, st.sampled_from(["", "active", "closed"]))
+MARKS = st.builds(Mark, OWNERS, WORD, TEXTS, TEXTS, TEXTS, st.booleans(), st.booleans(), WORD)
+LIVES = st.builds(Live, WORD, TEXTS, st.none() | MARKS, st.sampled_from(["", "active", "closed"]), WORD)
 RESOURCES = st.builds(
     Resource,
     ADDRESSES,

@@ -112,7 +112,8 @@ def test_redirects_and_cookies_are_not_taken() -> None:
 
     async def play() -> list[int]:
         async with server(handle) as url, Network() as network:
-            return [(await network.send("GET", f"{url}/here", {}, b"", 5.0))[0] for _ in range(2)]
+            here = url.replace("127.0.0.1", "localhost")  # cookies of bare addresses are dropped anyway
+            return [(await network.send("GET", f"{here}/here", {}, b"", 5.0))[0] for _ in range(2)]
 
     assert asyncio.run(play()) == [307, 307]
     assert seen == [("/here", None), ("/here", None)]

@@ -196,13 +196,16 @@ def _webhook(dice: random.Random) -> Spec:
 # --- edits -------------------------------------------------------------------------------------------------
 
 
-def edited(dice: random.Random, spec: Spec) -> Spec:
-    """Return the spec after a few edits of the sort people make, still without colliding pairs."""
+def edited(dice: random.Random, spec: Spec, *, keeps_keys: bool = False) -> Spec:
+    """Return the spec after a few edits of the sort people make, still without colliding pairs.
+
+    With `keeps_keys` nothing is dropped, moved or called otherwise.
+    """
     new = copy.deepcopy(spec)
+    edits = [_edit_fields, _edit_fields, _swap_pairs, _add, _edit_webhook]
+    edits += [] if keeps_keys else [_move, _drop, _rekey]
     for _ in range(dice.randint(1, 5)):
-        dice.choice([_edit_fields, _edit_fields, _swap_pairs, _move, _drop, _rekey, _add, _edit_webhook])(
-            dice, new
-        )
+        dice.choice(edits)(dice, new)
     return new
 
 
@@ -316,6 +319,25 @@ def strangers_arrive(dice: random.Random, world: World) -> None:
             world.call("POST", f"{path}/Webhooks", [*hook, ("Configuration.Filters", "onMessageRemoved")])
         attributes = json.loads(row["attributes"]) | {"theirs": dice.randint(1, 9)}
         world.call("POST", path, [("Attributes", json.dumps(attributes))])
+
+
+def copies_arrive(dice: random.Random, world: World) -> list[str]:
+    """Have an application copy our attributes, marks and all, into rows of its own; return their sids."""
+    world.store.advance(5.0)
+    copies: list[str] = []
+    for whole in [*world.snapshot(open_only=True).values()]:
+        row = whole["row"]
+        form = [
+            ("Attributes", row["attributes"]),
+            ("FriendlyName", "copy"),
+            ("UniqueName", f"copy-{dice.random()}"),
+        ]
+        copies.append(world.call("POST", "Conversations", form)["sid"])
+        for participant in whole["Participants"]:
+            form = [("Identity", f"copy-{dice.random()}"), ("Attributes", participant["attributes"])]
+            copies.append(world.call("POST", f"Conversations/{row['sid']}/Participants", form)["sid"])
+            copies.append(world.call("POST", f"Conversations/{copies[0]}/Participants", form)["sid"])
+    return copies
 
 
 def foreign_rows(world: World) -> dict[str, Any]:

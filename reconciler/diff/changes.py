@@ -164,17 +164,29 @@ def _wanted_change(sides: Sides, wanted: Resource, reborn: set[Address]) -> Chan
     edits = compare.edits_between(kind, wanted, live)
     if compare.must_replace(kind, edits):
         mark = compare.new_mark(kind, sides.owner, wanted, (), None, fresh=True)
+        mark = replace(mark, predecessor=live.live.sid) if mark else None
         return replace(
             _change(Action.REPLACE, wanted, mark), edits=edits, live=live.live, live_fields=live.fields
         )
     before = live.live.mark
     mark = compare.new_mark(kind, sides.owner, wanted, edits, before, fresh=before is None)
+    mark = replace(mark, predecessor=_predecessor(sides, wanted, before)) if mark else None
     action, why = _kept_action(kind, wanted, before)
     if action is Action.NONE and not edits:
         return None
     action = Action.UPDATE if action is Action.NONE else action
     change = replace(_change(action, wanted, mark), edits=edits, live=live.live, live_fields=live.fields)
     return replace(change, why=why)
+
+
+def _predecessor(sides: Sides, wanted: Resource, before: Mark | None) -> str:
+    """Return the sid of the row that had this key until now and is on its way out: it stays known as ours."""
+    address = wanted.address
+    for other, row in sides.observed.resources.items():
+        named = other.parent == address.parent and other.kind == address.kind
+        if named and other.key.startswith(f"{address.key}~") and row.live:
+            return row.live.sid
+    return before.predecessor if before else ""
 
 
 def _kept_action(kind: Kind, wanted: Resource, mark: Mark | None) -> tuple[Action, str]:

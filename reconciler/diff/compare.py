@@ -125,7 +125,7 @@ def _cause(kind: Kind, path: Path, wanted: Resource, live: Resource, mark: Mark 
 
 
 def whole_print(kind: Kind, resource: Resource) -> str:
-    """Return the print of what tells a resource from its siblings; ``?`` where that would give a value away."""
+    """Return the print of what tells a resource from its siblings; ``?`` where it would give a value away."""
     if any(isinstance(value, Secret | Ref | Joined) for value in resource.fields.values()):
         return marks.SET_UNSEEN
     key = kind.natural_key(resource.fields)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .clock import Clock
 from .door import InProcess, ask
 from .errors import WorldError
+from .faults import Effect, FaultError, Interrupted, Match, Rule, When
 from .handle import handle
 from .home import Home, Running, open_home
 from .store import ACCOUNT_SID, AUTH_TOKEN, Account, Store
@@ -25,13 +26,19 @@ __all__ = [
     "AUTH_TOKEN",
     "Account",
     "Clock",
+    "Effect",
+    "FaultError",
     "Home",
     "InProcess",
+    "Interrupted",
+    "Match",
     "Request",
     "Response",
+    "Rule",
     "Running",
     "Store",
     "Switches",
+    "When",
     "WorldError",
     "ask",
     "handle",

@@ -1,19 +1,19 @@
 """One call on its way: turns a routed request into what a handler needs, the addressed rows included.
 
 A handler is a function ``(call) -> (status, payload)``; it raises ``ApiError`` to refuse, and it changes
-nothing before it has checked everything, so that a refused call leaves no trace.
+nothing before it has checked everything, so that a refused call leaves no trace. ``Asked`` is what every
+product's handlers get, ``Call`` what those of Conversations get.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from .errors import ApiError
-from .rows import Message, Webhook
+from .rows import Message, Row, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from .wire import Form, Request
 
 C = TypeVar("C", Webhook, Message)
+R = TypeVar("R", bound=Row)
 Reply = tuple[int, Any]
-Handler = Callable[["Call"], Reply]
 CONVERSATION_SID = re.compile(r"CH[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Asked:
     """A request with its parameters decoded; ``root`` is the URL up to ``/v1``, ``path`` what follows it."""
 
     store: Store
@@ -39,6 +39,16 @@ class Call:
     ids: Mapping[str, str]
     query: Form
     form: Form
+
+    def not_found(self) -> ApiError:
+        """Return 404/20404 in Twilio's words: the path as asked for, without the version (observed)."""
+        return ApiError(20404, f"The requested resource {self.path} was not found")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Asked):
+    """A call of Conversations, which is always about one service."""
+
     service: Service
 
     @property
@@ -51,10 +61,6 @@ class Call:
         start = f"{self.root}/Services/{self.service.sid}" if self.scoped else self.root
         return "/".join((start, *(quote(segment, safe="") for segment in segments)))
 
-    def not_found(self) -> ApiError:
-        """Return 404/20404 in Twilio's words: the path as asked for, without the version (observed)."""
-        return ApiError(20404, f"The requested resource {self.path} was not found")
-
     def conversation(self) -> Conversation:
         """Return the conversation of the path, named by SID or, percent-decoded, by unique name."""
         name = self.ids.get("ConversationSid") or self.ids["Sid"]
@@ -64,7 +70,7 @@ class Call:
         found = self.store.conversation(sid) if sid else None
         if found is None or found.service_sid != self.service.sid:
             raise self.not_found()
-        return found
+        return self.unremoved(found)
 
     def writable_conversation(self) -> Conversation:
         """Return the conversation if it takes changes: neither closed (50377) nor initializing (50386)."""
@@ -88,9 +94,15 @@ class Call:
         if code and not self.form.has_any(names):
             raise ApiError(code)
 
+    def unremoved(self, row: R) -> R:
+        """Return a row, unless it is on its way out and this call is a write (50334, for a delete 50002)."""
+        if row.sid in self.store.removing and self.request.method != "GET":
+            raise ApiError(50002 if self.request.method == "DELETE" else 50334)
+        return row
+
     def child(self, kind: type[C], conversation: Conversation) -> C:
         """Return the row of this kind that the path names in a conversation, or refuse with 20404."""
         found = self.store.index.rows.get(self.ids["Sid"])
         if not isinstance(found, kind) or found.conversation_sid != conversation.sid:
             raise self.not_found()
-        return found
+        return self.unremoved(found)

@@ -1,7 +1,8 @@
 """Who holds what: turns "is this pair, name or group free?" into an answer, late releases included.
 
 A claim has one holder. A released claim may linger, as held by the last holder, for some seconds of virtual
-time or some calls (``Switches.*_release_lag_*``), because how soon Twilio releases is not known. What
+time or some calls (``Switches.*_release_lag_*``, or longer where a fault sets ``extra``), because how soon
+Twilio releases is not known. What
 lingers lives in memory only: a world that is opened again has released everything.
 """
 
@@ -29,6 +30,7 @@ class Claims:
         self._echoes: dict[Hashable, _Echo] = {}
         self._lag_s = lag_s
         self._lag_calls = lag_calls
+        self.extra: tuple[float, int] = 0.0, 0
 
     def holder(self, key: Hashable) -> str | None:
         """Return who holds the key now."""
@@ -54,5 +56,6 @@ class Claims:
         if self._holders.get(key) != holder:
             return
         del self._holders[key]
-        if self._lag_s or self._lag_calls:
-            self._echoes[key] = _Echo(holder, now_s + self._lag_s, call + self._lag_calls)
+        lag_s, lag_calls = max(self._lag_s, self.extra[0]), max(self._lag_calls, self.extra[1])
+        if lag_s or lag_calls:
+            self._echoes[key] = _Echo(holder, now_s + lag_s, call + lag_calls)

@@ -1,7 +1,8 @@
 """The admin paths: turns ``/_emulator/…`` into questions about the emulator itself. They are not Twilio's.
 
 They need no credentials, so they answer only when the Host header names this machine: a web page that
-resolves its own name to 127.0.0.1 (DNS rebinding) is refused.
+resolves its own name to 127.0.0.1 (DNS rebinding) is refused. So is what a browser sends for a page of
+another origin, and no answer carries a CORS header.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .disk import FORMAT
-from .routes import OPERATIONS
+from .faults import FaultError, Rule
+from .handle import TABLES
+from .presets import PRESETS
 from .wire import Response, date_text
 
 if TYPE_CHECKING:
@@ -32,8 +35,11 @@ def control(store: Store, request: Request) -> Response:
     """Answer an admin request with JSON."""
     if not _LOCAL_HOST.fullmatch(request.host):
         return _json(403, {"message": "Admin paths answer on 127.0.0.1 and localhost only"})
+    if request.headers.get("origin", _origin(request)).lower() != _origin(request).lower():
+        return _json(403, {"message": "Admin paths do not answer pages of another origin"})
+    store.advance(0)  # what is due by now has happened
     name = request.target.removeprefix(PREFIX).partition("?")[0]
-    match request.method, name:
+    match request.method, "faults" if name.startswith("faults/") else name:
         case "GET", "health":
             return _json(200, {"status": "ok", "pid": os.getpid()})
         case "GET", "info":
@@ -41,8 +47,10 @@ def control(store: Store, request: Request) -> Response:
         case "POST", "reset":
             store.reset()
             return _json(200, {"status": "ok"})
+        case _, "faults":
+            return _faults(store, request, name.removeprefix("faults").removeprefix("/"))
         case _, "health" | "info" | "reset":
-            return _json(405, {"message": f"{request.target} does not take {request.method}"})
+            return _refused(request)
     return _json(404, {"message": f"{request.target} is not an admin path"})
 
 
@@ -54,12 +62,78 @@ def _info(store: Store) -> dict[str, Any]:
             "seed": store.seed,
             "now": date_text(store.today()),
             "calls": store.calls,
+            "writes": store.writes,
+            "committed": store.committed,
+            "interrupted": store.faults.interrupted,
+            "faults": len(store.faults.rules()),
             "rows": len(store.index.rows),
             "operations": {
-                "supported": sum(operation.handler is not None for operation in OPERATIONS),
-                "all": len(OPERATIONS),
+                product: {"supported": table.supported, "all": len(table.operations)}
+                for product, table in TABLES.items()
             },
         }
+
+
+def _origin(request: Request) -> str:
+    return f"{request.scheme}://{request.host}"
+
+
+def _refused(request: Request) -> Response:
+    return _json(405, {"message": f"{request.target} does not take {request.method}"})
+
+
+def _faults(store: Store, request: Request, name: str) -> Response:
+    """List, add (POST), replace (PUT) or remove rules; ``name`` is the rule's in the path, if any."""
+    faults = store.faults
+    try:
+        match request.method, bool(name):
+            case "GET", False:
+                pass
+            case "POST", False:
+                return _json(201, faults.add(Rule.parsed(_body(request))).shown())
+            case "PUT", False:
+                faults.use(*_replacement(_body(request)))
+            case "DELETE", False:
+                faults.clear()
+            case "DELETE", True:
+                if not faults.remove(name):
+                    return _json(404, {"message": f"There is no fault {name}"})
+            case _:
+                return _refused(request)
+    except FaultError as error:
+        return _json(400, {"message": str(error)})
+    return _json(200, _in_force(store))
+
+
+def _in_force(store: Store) -> dict[str, Any]:
+    with store.lock:
+        return {
+            "seed": store.faults.seed,
+            "rules": [armed.shown() for armed in store.faults.rules()],
+            "late": store.faults.late,
+            "presets": list(PRESETS),
+        }
+
+
+def _body(request: Request) -> Any:
+    try:
+        return json.loads(request.body)
+    except ValueError as error:
+        raise FaultError("the body is not JSON") from error
+
+
+def _replacement(body: Any) -> tuple[str | list[Rule], int]:
+    """Return what ``{"rules": […]}`` or ``{"preset": name}`` says, each with an optional seed."""
+    if not isinstance(body, dict) or set(body) - {"seed"} not in ({"rules"}, {"preset"}):
+        raise FaultError("the body has rules or a preset, and may have a seed")
+    seed = body.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise FaultError("seed: is not a whole number")
+    if "preset" in body:
+        return str(body["preset"]), seed
+    if not isinstance(body["rules"], list):
+        raise FaultError("rules: is not a list")
+    return [Rule.parsed(rule) for rule in body["rules"]], seed
 
 
 def _json(status: int, payload: dict[str, Any]) -> Response:

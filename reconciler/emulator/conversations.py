@@ -144,7 +144,7 @@ def _unique_name(call: Call, existing: Conversation | None) -> dict[str, str | N
     store, key = call.store, (call.service.sid, name)
     holder = store.index.names.holder(key)
     if holder is not None and (existing is None or holder != existing.sid):
-        raise ApiError(50353)
+        raise ApiError(50391 if holder in store.removing else 50353)
     if holder is None and store.index.names.echo(key, store.now_s(), store.calls) is not None:
         raise ApiError(50391)
     return {"unique_name": name}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2  # 2: rows of Sync; a file of format 1 is read and becomes one of format 2
 APPLICATION_ID = 0x7265636F  # 'reco', in the file's header
 _HEADER_BYTES = 100
 _TABLES = """
@@ -128,6 +128,9 @@ def _connect(path: Path, *, fresh: bool) -> sqlite3.Connection:
         db.executescript(f"BEGIN; {marks} {_TABLES} COMMIT;")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")
+    if db.execute("PRAGMA user_version").fetchone()[0] < FORMAT:
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # an older reader looks at the file's own header
     return db
 
 

@@ -1,8 +1,8 @@
 """The whole of Twilio as one function: a world and a request in, a response out, no socket anywhere.
 
 Which product is meant follows from the Host header, else from a first path segment that is a product's host
-(then every URL in the answer keeps it), else it is Conversations. Faults, latency and limits wrap this
-function from outside: what happens before it was never processed, what happens after it is committed.
+(then every URL in the answer keeps it), else it is Conversations. Faults wrap this function from outside
+(``trouble``): what happens before it was never processed, what happens after it is committed.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import routes
-from .call import Call
+from . import routes, sync_routes
+from .call import Asked, Call
 from .errors import ApiError
-from .wire import Form, Response, credentials_of, error_response, form_of, json_response
+from .wire import Form, credentials_of, error_response, form_of, json_response
 
 if TYPE_CHECKING:
     from .call import Reply
+    from .operations import Handler
     from .store import Store
-    from .wire import Request
+    from .wire import Request, Response
 
 _PRODUCT_HOST = re.compile(r"([a-z-]+)((?:\.[a-z0-9-]+){0,2})\.twilio\.com(?::\d+)?", re.IGNORECASE)
 _REGION = re.compile(r"[a-z]{2}\d")
 _HOME_REGION = "us1"
+READS = ("GET", "HEAD", "OPTIONS")
+TABLES = {"conversations": routes.TABLE, "sync": sync_routes.TABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,54 +43,90 @@ class Place:
 def handle(store: Store, request: Request) -> Response:
     """Answer one call. Whatever it changed is committed when this returns."""
     with store.lock:
-        store.calls += 1
-        store.clock.settle()
+        arrive(store, request)
+        return process(store, request, store.calls)
+
+
+def arrive(store: Store, request: Request) -> None:
+    """Count a call and let happen what is due before it."""
+    store.calls += 1
+    store.writes += request.method not in READS
+    store.clock.settle()
+    store.faults.settle(store.calls - 1)
+
+
+def process(store: Store, request: Request, number: int) -> Response:
+    """Answer a call that has arrived as this number, and commit."""
+    with store.lock:
+        place = locate(request)
+        headers = {"X-API-Domain": f"{place.product}.twilio.com"}
         try:
-            status, payload = _answer(store, request)
-            response = json_response(status, payload, store.calls)
+            status, payload = _answer(store, request, place)
+            if isinstance(payload, dict) and "revision" in payload:
+                headers["ETag"] = payload["revision"]  # documented: they correspond one to one
+            response = json_response(status, payload, number, headers)
+            store.committed += request.method not in READS
         except ApiError as error:
-            response = error_response(error, store.switches, store.calls)
+            response = error_response(error, store.switches, number, headers)
         store.commit()
         return response
 
 
-def _answer(store: Store, request: Request) -> Reply:
+def _answer(store: Store, request: Request, place: Place) -> Reply:
+    handler, asked = _routed(store, request, place)
+    return handler(asked)
+
+
+def routed(store: Store, request: Request) -> Call | None:
+    """Return the call of Conversations that a request would be, None for another product's."""
+    _, asked = _routed(store, request, locate(request))
+    return asked if isinstance(asked, Call) else None
+
+
+def _routed(store: Store, request: Request, place: Place) -> tuple[Handler, Asked]:
     credentials = credentials_of(request)
     if credentials is None or not store.account.admits(*credentials):
         raise ApiError(20003)
-    place = locate(request)
-    if place.product != "conversations":
+    table = TABLES.get(place.product)
+    if table is None:
         raise ApiError(20501, f"{place.product}.twilio.com is not emulated")
     if place.region != _HOME_REGION:
-        raise ApiError(50385)
+        raise ApiError(50385) if place.product == "conversations" else _elsewhere(place)
+    if place.product == "sync" and not store.account.sync:
+        raise ApiError(70051)
     version, _, path = place.path[1:].partition("/")
-    found = routes.match(request.method, f"/{path}") if version == "v1" else None
+    found = table.match(request.method, f"/{path}") if version == "v1" else None
     if found is None:
         raise ApiError(
-            20501, f"{place.path} is not emulated: it is not in Twilio's description of Conversations v1"
+            20501, f"{place.path} is not emulated: it is not in Twilio's description of {table.product}"
         )
     if found.operation is None:
         raise ApiError(20004)
     if found.operation.handler is None:
         raise ApiError(20501, f"{found.operation.name} is not emulated")
-    return found.operation.handler(_call(store, request, place, f"/{path}", found.ids))
-
-
-def _call(store: Store, request: Request, place: Place, path: str, ids: dict[str, str]) -> Call:
-    service_sid = ids.get("ChatServiceSid", store.configuration.default_chat_service_sid)
-    service = store.service(service_sid)
-    if service is None:
-        raise ApiError(20404, f"The requested resource {path} was not found")
-    return Call(
-        store=store,
-        request=request,
-        root=f"{place.origin}/v1",
-        path=path,
-        ids=ids,
-        query=Form.parsed(place.query),
-        form=form_of(request),
-        service=service,
+    asked = Asked(
+        store,
+        request,
+        f"{place.origin}/v1",
+        f"/{path}",
+        found.ids,
+        Form.parsed(place.query),
+        form_of(request),
     )
+    return found.operation.handler, _call(asked) if place.product == "conversations" else asked
+
+
+def _elsewhere(place: Place) -> ApiError:
+    return ApiError(20501, f"{place.product}.twilio.com is emulated in {_HOME_REGION} only")
+
+
+def _call(asked: Asked) -> Call:
+    """Return a call of Conversations: of the service in the path, else of the default one."""
+    store = asked.store
+    service = store.service(asked.ids.get("ChatServiceSid", store.configuration.default_chat_service_sid))
+    if service is None:
+        raise asked.not_found()
+    return Call(store, asked.request, asked.root, asked.path, asked.ids, asked.query, asked.form, service)
 
 
 def locate(request: Request) -> Place:

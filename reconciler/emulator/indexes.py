@@ -6,16 +6,29 @@ rules of Twilio are asked for by the modules of the resources.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from .claims import Claims
 from .ordered import Ordered
-from .rows import Conversation, Message, Participant, Role, Row, Service, User, Webhook
+from .rows import (
+    Conversation,
+    Document,
+    Message,
+    Participant,
+    Role,
+    Row,
+    Service,
+    SyncService,
+    User,
+    Webhook,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
+    from .faults import Effect
     from .switches import Switches
 
 R = TypeVar("R")
@@ -51,10 +64,23 @@ class Indexes:
         self.pairs = Claims(switches.pair_release_lag_s, switches.pair_release_lag_calls)
         self.groups = Claims()
         self.group_of: dict[str, Hashable] = {}
+        self.sync_services: Ordered[SyncService] = Ordered()
+        self.sync_service_of: dict[str, SyncService] = {}
+        self.documents: dict[str, Ordered[Document]] = {}
+        self.document_of: dict[tuple[str, str], Document] = {}
 
     def key(self, row: Row) -> int:
         """Return a row's place in lists whose order Twilio does not document."""
         return int.from_bytes(bytes.fromhex(row.sid[2:]), "big") if self._by_sid else row.seq
+
+    @contextlib.contextmanager
+    def lingering(self, lag: Effect | None) -> Iterator[None]:
+        """Let what is freed within the block stay held for a while (a fault, ``release_lag``)."""
+        self.names.extra = self.pairs.extra = (lag.seconds, lag.calls) if lag else (0.0, 0)
+        try:
+            yield
+        finally:
+            self.names.extra = self.pairs.extra = 0.0, 0
 
     def add(self, row: Row) -> None:
         """Let every index know of a row."""
@@ -76,6 +102,8 @@ class Indexes:
                 _into(self.roles, row.service_sid, key, row)
             case Service():
                 self.services.add(key, row)
+            case SyncService() | Document():
+                self._add_sync(row, key)
 
     def discard(self, row: Row) -> None:
         """Let every index forget a row."""
@@ -97,6 +125,8 @@ class Indexes:
                 _out_of(self.roles, row.service_sid, key)
             case Service():
                 self.services.discard(key)
+            case SyncService() | Document():
+                self._discard_sync(row, key)
 
     def _add_conversation(self, row: Conversation, key: int) -> None:
         row.service_sid = sys.intern(row.service_sid)
@@ -126,6 +156,26 @@ class Indexes:
             _out_of(self.by_identity, (row.service_sid, row.identity), key)
         if row.address is not None:
             _out_of(self.by_address, (row.service_sid, row.address), key)
+
+    def _add_sync(self, row: SyncService | Document, key: int) -> None:
+        if isinstance(row, Document):
+            _into(self.documents, row.service_sid, key, row)
+            if row.unique_name is not None:
+                self.document_of[row.service_sid, row.unique_name] = row
+            return
+        self.sync_services.add(key, row)
+        if row.unique_name is not None:
+            self.sync_service_of[row.unique_name] = row
+
+    def _discard_sync(self, row: SyncService | Document, key: int) -> None:
+        if isinstance(row, Document):
+            _out_of(self.documents, row.service_sid, key)
+            if row.unique_name is not None:
+                del self.document_of[row.service_sid, row.unique_name]
+            return
+        self.sync_services.discard(key)
+        if row.unique_name is not None:
+            del self.sync_service_of[row.unique_name]
 
 
 def _into(table: dict[K, Ordered[R]], name: K, key: int, row: R) -> None:

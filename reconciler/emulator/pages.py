@@ -10,31 +10,33 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from .call import Asked
 from .errors import ApiError
 from .ordered import Ordered, Selection, window
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
+    from collections.abc import Callable
+
+    from .call import Reply
 
 R = TypeVar("R")
-Show = Callable[["Call", R], dict[str, Any]]
+A = TypeVar("A", bound=Asked)
 _PAGING = ("PageSize", "Page", "PageToken")
 
 
-def listed(call: Call, rows: Ordered[R] | None) -> Selection[R]:
+def listed(call: Asked, rows: Ordered[R] | None) -> Selection[R]:
     """Return all rows in the order of lists that have none documented; no list is an empty one."""
     return Selection(rows or Ordered(), descending=call.store.switches.list_order == "created_desc")
 
 
 def page(
-    call: Call,
+    call: A,
     key: str,
     what: Selection[R],
-    show: Show[R],
+    show: Callable[[A, R], dict[str, Any]],
     *,
     default: int = 50,
     maximum: int = 100,
@@ -62,7 +64,7 @@ def page(
     return 200, {"meta": meta, key: [show(call, row) for row in found.rows]}
 
 
-def _size(call: Call, default: int, maximum: int) -> int:
+def _size(call: Asked, default: int, maximum: int) -> int:
     value = call.query.get("PageSize")
     if value is None:
         return default
@@ -74,14 +76,14 @@ def _size(call: Call, default: int, maximum: int) -> int:
     return min(size, maximum)
 
 
-def _number(call: Call) -> int:
+def _number(call: Asked) -> int:
     value = call.query.get("Page") or "0"
     if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
         raise ApiError(20001, "Page must be a number")
     return int(value)
 
 
-def _start(call: Call, *, numeric_token: bool) -> int | None:
+def _start(call: Asked, *, numeric_token: bool) -> int | None:
     token = call.query.get("PageToken")
     if not token:
         return None
@@ -110,7 +112,7 @@ def _place(token: str) -> int:
     return place
 
 
-def _url(call: Call, size: int, number: int, token: str | None) -> str:
+def _url(call: Asked, size: int, number: int, token: str | None) -> str:
     asked = [pair for pair in call.query.pairs() if pair[0] not in _PAGING]
     asked += [("PageSize", str(size)), ("Page", str(number))]
     if token is not None:

@@ -203,7 +203,7 @@ def _addressed(call: Call, conversation: Conversation) -> Participant:
         row = call.store.index.participant_of.get((conversation.sid, name))
     if row is None or row.conversation_sid != conversation.sid:
         raise call.not_found()
-    return row
+    return call.unremoved(row)
 
 
 def _attributes(store: Store, form: Form) -> dict[str, str]:

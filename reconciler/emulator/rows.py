@@ -148,7 +148,51 @@ class Message:
     date_updated: int
 
 
-Row = Configuration | Service | Role | User | Conversation | Participant | Webhook | Message
+@dataclass(slots=True)
+class SyncService:
+    """A namespace of Sync documents; only the account's default one has a unique name."""
+
+    sid: str
+    seq: int
+    unique_name: str | None
+    date_created: int
+    date_updated: int
+    friendly_name: str | None = None
+    webhook_url: str | None = None
+    webhooks_from_rest_enabled: bool = False
+    reachability_webhooks_enabled: bool = False
+    acl_enabled: bool = False
+    reachability_debouncing_enabled: bool = False
+    reachability_debouncing_window: int = 5000
+
+
+@dataclass(slots=True)
+class Document:
+    """A Sync document; ``data`` is the text of a JSON object, ``revision`` counts from 0."""
+
+    sid: str
+    seq: int
+    service_sid: str
+    unique_name: str | None
+    data: str
+    date_expires: int | None
+    date_created: int
+    date_updated: int
+    revision: int = 0
+
+
+Row = (
+    Configuration
+    | Service
+    | Role
+    | User
+    | Conversation
+    | Participant
+    | Webhook
+    | Message
+    | SyncService
+    | Document
+)
 KINDS: dict[str, type[Row]] = {
     "configuration": Configuration,
     "service": Service,
@@ -158,5 +202,7 @@ KINDS: dict[str, type[Row]] = {
     "participant": Participant,
     "webhook": Webhook,
     "message": Message,
+    "sync_service": SyncService,
+    "document": Document,
 }
 KIND_OF: dict[type[Row], str] = {row: name for name, row in KINDS.items()}

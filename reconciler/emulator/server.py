@@ -1,4 +1,4 @@
-"""The loopback door: turns a socket on 127.0.0.1 into calls of ``handle`` and ``control``.
+"""The loopback door: turns a socket on 127.0.0.1 into calls of ``trouble`` and ``control``.
 
 Nothing is ever forwarded: there is no client in here, only a server. aiohttp is imported by this module
 alone.
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from .control import control, is_control
-from .handle import handle
 from .wire import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .store import Store
+    from .wire import Response
 
 _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 10.0
@@ -52,7 +52,11 @@ async def serve(store: Store, port: int) -> Server:
             scheme="http",
             host=incoming.headers.get("Host", _HOST),
         )
-        response = (control if is_control(request) else handle)(store, request)
+        response = control(store, request) if is_control(request) else await _answer(store, request)
+        if response is None:
+            if incoming.transport is not None:
+                incoming.transport.abort()
+            return web.Response()  # to nobody
         return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
     runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=1.0)
@@ -64,6 +68,17 @@ async def serve(store: Store, port: int) -> Server:
         raise
     bound = int(runner.addresses[0][1])
     return Server(f"http://{_HOST}:{bound}", bound, runner)
+
+
+async def _answer(store: Store, request: Request) -> Response | None:
+    """Return the answer to a call of Twilio after what its faults let pass; None: the connection is cut."""
+    course = store.faults.meet(request)
+    if course.before_s:
+        await asyncio.sleep(course.before_s)
+    response = course.carry_out()
+    if course.after_s:
+        await asyncio.sleep(course.after_s)
+    return response
 
 
 @contextlib.contextmanager

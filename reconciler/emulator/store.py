@@ -18,10 +18,13 @@ from .indexes import Indexes
 from .ordered import Ordered
 from .rows import Configuration, Conversation, Message, Participant, Row, Service, Webhook
 from .switches import Switches
+from .trouble import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from .past import Past
 
 ACCOUNT_SID = "AC00000000000000000000000000000001"
 AUTH_TOKEN = "local-emulator-token"  # noqa: S105 - documented, and worth nothing outside this process
@@ -34,7 +37,8 @@ class Account:
     """Whose world it is and what it owns.
 
     ``senders`` are the addresses and numbers the account may use as proxy or projected address; None: any.
-    ``group_mms`` False refuses projected addresses (50452), as for accounts that Twilio has not enabled.
+    ``group_mms`` False refuses projected addresses (50452), as for accounts that Twilio has not enabled;
+    ``sync`` False refuses every call of Sync (70051), as for keys that may not use it.
     """
 
     sid: str = ACCOUNT_SID
@@ -42,6 +46,7 @@ class Account:
     api_keys: Mapping[str, str] = field(default_factory=dict)
     senders: frozenset[str] | None = None
     group_mms: bool = True
+    sync: bool = True
 
     def admits(self, user: str, password: str) -> bool:
         """Tell whether these are the account's own SID and token, or one of its API keys."""
@@ -65,7 +70,9 @@ class Store:
         self.switches = switches or Switches()
         self.seed = seed
         self.lock = threading.RLock()
-        self.calls = 0
+        self.calls = self.writes = self.committed = 0  # as they arrived; writes that were carried out
+        self.faults = Faults(self)
+        self.past: Past | None = None
         self._disk = Disk(path) if path is not None else None
         saved = self._disk.take_saved() if self._disk else None
         self.clock = clock or Clock.restored(saved.meta.get("clock", {}) if saved else {})
@@ -85,15 +92,17 @@ class Store:
         self._minted: dict[int, int] = {}
         self._saved_clock: dict[str, float] = {}
         self.alarms: dict[str, float] = {}
+        self.removing: set[str] = set()
 
     def _found(self) -> None:
-        from .accounts import found
+        from . import accounts, sync_services
 
-        found(self)
+        accounts.found(self)
+        sync_services.found(self)
         self.commit()
 
     def _restore(self, rows: list[Row], mints: dict[int, int]) -> None:
-        from .lifecycle import restore
+        from . import lifecycle, sync_documents, sync_services
 
         self._mints = mints
         for row in rows:
@@ -101,7 +110,21 @@ class Store:
                 self.configuration = row
             self.index.add(row)
         self._seq = rows[-1].seq
-        restore(self)
+        lifecycle.restore(self)
+        sync_documents.restore(self)
+        if not self.index.sync_services.rows:  # a file from before there was Sync
+            sync_services.found(self)
+            self.commit()
+
+    def holding(self, rows: list[Row]) -> Store:
+        """Return a world in memory that holds these rows now, as this one's to read from."""
+        other = Store(
+            account=self.account, switches=self.switches, clock=Clock.frozen(self.now_s()), seed=self.seed
+        )
+        other.calls = self.calls
+        other._begin()
+        other._restore(rows, {})
+        return other
 
     # Time
 
@@ -140,11 +163,13 @@ class Store:
 
     def insert(self, row: Row) -> None:
         """Add a row to the world."""
+        self._remember(row.sid, None)
         self.index.add(row)
         self._touch(row)
 
     def update(self, row: Row, **changes: Any) -> None:
         """Change fields of a row."""
+        self._remember(row.sid, row)
         if _INDEXED.isdisjoint(changes):
             _assign(row, changes)
         else:
@@ -155,9 +180,14 @@ class Store:
 
     def remove(self, row: Row) -> None:
         """Take a row out of the world."""
+        self._remember(row.sid, row)
         self.index.discard(row)
         self._changed.pop(row.sid, None)
         self._dropped[row.sid] = None
+
+    def _remember(self, sid: str, before: Row | None) -> None:
+        if self.past is not None:
+            self.past.note(self.calls, self.now_s(), sid, before)
 
     def _touch(self, row: Row) -> None:
         self._changed[row.sid] = row
@@ -212,6 +242,8 @@ class Store:
         """Begin the world again, as empty as a new account; time goes on from where it is."""
         with self.lock:
             self.clock.forget()
+            self.faults.forget()
+            self.past = None
             self._begin()
             if self._disk is not None:
                 self._disk.clear()

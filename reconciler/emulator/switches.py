@@ -82,6 +82,20 @@ class Switches:
         5.0,
         asks="how long a conversation made with participants stays `initializing` before they are attached",
     )
+    document_linger_s: float = _open(
+        5.0,
+        0.0,
+        60.0,
+        asks="seconds an expired Sync document lingers before it is deleted; its name stays taken",
+    )
+    expired_document: Literal["shown", "hidden"] = _open(
+        "shown",
+        "hidden",
+        asks="whether an expired document can be read and updated while it lingers, or is 54100",
+    )
+    sync_name_chars: Literal[320, 256] = _open(
+        320, 256, asks="the longest unique name of a Sync document: as the resource says, or error page 54302"
+    )
     retry_after_s: int | None = _open(None, 1, asks="Retry-After on 429")
 
     @staticmethod

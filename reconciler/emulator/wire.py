@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import http
 import json
 import time
 from dataclasses import dataclass, field
@@ -120,23 +121,35 @@ def credentials_of(request: Request) -> tuple[str, str] | None:
     return (user, password) if colon else None
 
 
-def json_response(status: int, payload: Any, call_number: int) -> Response:
+def json_response(
+    status: int, payload: Any, call_number: int, extra: Mapping[str, str] | None = None
+) -> Response:
     """Return an answer with Twilio's headers; no payload is an empty body (204)."""
-    headers = {**_HEADERS, "Twilio-Request-Id": f"RQ{call_number:032x}"}
+    headers = {**_HEADERS, "Twilio-Request-Id": f"RQ{call_number:032x}", **(extra or {})}
     body = b"" if payload is None else json.dumps(payload, separators=(",", ":")).encode()
     return Response(status, headers, body)
 
 
-def error_response(error: ApiError, switches: Switches, call_number: int) -> Response:
-    """Turn a refusal into Twilio's error body ``{code, message, more_info, status}``: only here."""
-    status = status_of(error.code, switches)
-    payload = {
-        "code": error.code,
-        "message": error.message,
-        "more_info": f"https://www.twilio.com/docs/errors/{error.code}",
+def error_body(status: int, code: int | None, message: str | None = None) -> dict[str, Any]:
+    """Return Twilio's error body; without a code, as some 5xx are (observed), it has no page to point at."""
+    if code is None:
+        return {"message": message or http.HTTPStatus(status).phrase, "status": status}
+    known = CODES.get(code)
+    return {
+        "code": code,
+        "message": message or (known.text if known else f"Error {code}"),
+        "more_info": f"https://www.twilio.com/docs/errors/{code}",
         "status": status,
     }
-    answer = json_response(status, payload, call_number)
+
+
+def error_response(
+    error: ApiError, switches: Switches, call_number: int, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Turn a refusal into Twilio's error body ``{code, message, more_info, status}``: only here."""
+    status = status_of(error.code, switches)
+    payload = error_body(status, error.code, error.message)
+    answer = json_response(status, payload, call_number, headers)
     extra: dict[str, str] = {}
     if error.code == 20003:
         extra["WWW-Authenticate"] = 'Basic realm="Twilio API"'

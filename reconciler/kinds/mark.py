@@ -49,7 +49,8 @@ def dotted(path: Path) -> str:
 def encode(mark: Mark) -> dict[str, Any]:
     """Return the JSON of a mark, empty parts left out."""
     owner = {"o": mark.owner.stack, "e": mark.owner.environment}
-    rest = {"f": dict(mark.fields), "w": dict(mark.children), "p": dict(mark.prints), "c": int(mark.closing)}
+    maps = {"f": dict(mark.fields), "w": dict(mark.children), "p": dict(mark.prints)}
+    rest = {**maps, "c": int(mark.closing), "r": mark.predecessor}
     return {"v": VERSION, "k": mark.key} | {key: value for key, value in (owner | rest).items() if value}
 
 
@@ -64,7 +65,8 @@ def decode(data: Any) -> Mark | None:
         return None
     owner = Owner(stack, _text(data.get("e")))
     fields, children, prints = (_texts(data.get(name)) for name in "fwp")
-    return Mark(owner, key, fields, children, prints, closing=data.get("c") == 1)
+    closing = data.get("c") == 1
+    return Mark(owner, key, fields, children, prints, closing, predecessor=_text(data.get("r")))
 
 
 def size_bytes(mark: Mark) -> int:

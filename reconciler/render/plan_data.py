@@ -193,6 +193,7 @@ def _mark_data(mark: Mark | None) -> dict[str, Any] | None:
         "prints": dict(mark.prints),
         "closing": mark.closing,
         "newer": mark.newer,
+        "predecessor": mark.predecessor,
     }
 
 
@@ -201,14 +202,16 @@ def _mark(data: Any) -> Mark | None:
 
 
 def _live_data(live: Live | None) -> list[Any] | None:
-    return [live.sid, dict(live.computed), _mark_data(live.mark), live.state] if live else None
+    if live is None:
+        return None
+    return [live.sid, dict(live.computed), _mark_data(live.mark), live.state, live.created]
 
 
 def _live(data: Any) -> Live | None:
     if data is None:
         return None
-    sid, computed, mark, state = data
-    return Live(sid, computed, _mark(mark), state)
+    sid, computed, mark, state, created = data
+    return Live(sid, computed, _mark(mark), state, created)
 
 
 def _resource_data(resource: Resource) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+"""Tables of operations: turns a method and a path into an operation, and a table into its part of the README.
+
+A product's table lists every operation in Twilio's OpenAPI, with the function that performs it or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from .call import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_METHODS = {"List": "GET", "Create": "POST", "Fetch": "GET", "Update": "POST", "Delete": "DELETE"}
+Handler = Callable[[Any], Reply]
+Ways = dict[str, Handler | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: Twilio's name for it, where it is, and what performs it (None: not emulated)."""
+
+    name: str
+    method: str
+    path: str
+    handler: Handler | None
+
+
+def spread(path: str, name: str, ways: Ways, instance: str = "/{Sid}") -> Iterator[Operation]:
+    """Give the operations of a collection and its instances."""
+    for way, handler in ways.items():
+        full = path if way in ("Create", "List") else path + instance
+        yield Operation(way + name, _METHODS[way], full, handler)
+
+
+@dataclass(slots=True)
+class _Node:
+    words: dict[str, _Node] = field(default_factory=dict)
+    any: _Node | None = None
+    name: str = ""
+    by_method: dict[str, tuple[Operation, tuple[str, ...]]] = field(default_factory=dict)
+
+
+def _tree(operations: tuple[Operation, ...]) -> _Node:
+    top = _Node()
+    for operation in operations:
+        node, names = top, []
+        for segment in operation.path.split("/")[1:]:
+            if segment.startswith("{"):
+                names.append(segment[1:-1])
+                node.any = node = node.any or _Node()
+            else:
+                node = node.words.setdefault(segment, _Node())
+        node.by_method[operation.method] = operation, tuple(names)
+    return top
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a path leads to: an operation (None: the path does not take the method), its parameters."""
+
+    operation: Operation | None
+    ids: dict[str, str]
+
+
+class Table:
+    """Every operation of one product."""
+
+    def __init__(self, product: str, operations: tuple[Operation, ...]) -> None:
+        self.product = product
+        self.operations = operations
+        self._tree = _tree(operations)
+
+    @property
+    def supported(self) -> int:
+        """How many operations are emulated."""
+        return sum(operation.handler is not None for operation in self.operations)
+
+    def match(self, method: str, path: str) -> Match | None:
+        """Return where a path (below ``/v1``, percent-encoded) leads, or None if the table does not have it.
+
+        Decoding comes after splitting, so that a unique name may hold a slash.
+        """
+        node, values = self._tree, []
+        for segment in path.split("/")[1:]:
+            step = node.words.get(segment)
+            if step is None:
+                if node.any is None or not segment:
+                    return None
+                values.append(unquote(segment))
+                step = node.any
+            node = step
+        if not node.by_method:
+            return None
+        if method not in node.by_method:
+            return Match(None, {})
+        operation, names = node.by_method[method]
+        return Match(operation, dict(zip(names, values, strict=True)))
+
+    def parity(self) -> str:
+        """Return the operations as a Markdown table: supported, or a loud 501."""
+        lines = ["| Operation | Method | Path | |", "|---|---|---|---|"]
+        for operation in sorted(self.operations, key=lambda found: (found.path, found.name)):
+            state = "supported" if operation.handler else "501"
+            lines.append(f"| {operation.name} | {operation.method} | `/v1{operation.path}` | {state} |")
+        return "\n".join(lines) + "\n"
