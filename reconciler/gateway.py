@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 NOT_FOUND = 20404
 TIMEOUT_S = 15.0
 ATTEMPTS = 6
+ATTEMPTS_TO_CONNECT = 2
+"""Where nobody listens at all, waiting long helps nobody."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
 _LONGEST_ASKED_S = 300.0
 """A server that asks for a longer pause than this is not waited for."""
@@ -150,7 +152,7 @@ class Gateway:
             outcome = await self._attempt(method, url, body, family)
             if not isinstance(outcome, _Again):
                 return outcome
-            if attempt + 1 == ATTEMPTS or outcome.pause_s > _LONGEST_ASKED_S:
+            if attempt + 1 >= outcome.attempts or outcome.pause_s > _LONGEST_ASKED_S:
                 raise outcome.refusal
             await self._clock.sleep(outcome.pause_s or self._pause_s(attempt))
         raise AssertionError("unreachable")
@@ -187,9 +189,9 @@ class Gateway:
             else "Check the network and try again.",
             ambiguous=lost,
         )
-        if method != "GET":
+        if lost:
             raise refusal
-        return _Again(refusal)
+        return _Again(refusal, attempts=ATTEMPTS if fault.sent else ATTEMPTS_TO_CONNECT)
 
     def _answered(self, method: str, url: str, answer: Response) -> Row | _Again:
         status = answer.status_code
@@ -242,6 +244,8 @@ class _Again:
 
     refusal: ApiError
     pause_s: float = 0.0
+    attempts: int = ATTEMPTS
+    """How many there may be in all."""
 
 
 class _Door(AsyncHttpClient):  # type: ignore[misc]  # the SDK carries no types

@@ -6,6 +6,7 @@ phone numbers; this one takes and gives bytes and logs nothing.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -86,6 +87,9 @@ def _told(fault: Exception, url: str, timeout_s: float) -> str:
     place = urlsplit(url).netloc.rpartition("@")[2]
     if isinstance(fault, TimeoutError):
         return f"no answer from {place} within {timeout_s:g} s"
+    cause = getattr(fault, "os_error", None)
+    if isinstance(cause, OSError) and isinstance(cause.errno, int) and cause.errno > 0:
+        return f"cannot connect to {place}: {os.strerror(cause.errno).lower()}"
     return f"no answer from {place}: {type(fault).__name__}"
 
 

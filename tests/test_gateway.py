@@ -29,7 +29,14 @@ from scripted import (
 )
 
 from reconciler.diagnostics import ApiError
-from reconciler.gateway import ATTEMPTS, TIMEOUT_S, Credentials, WriteWhilePlanningError, encode
+from reconciler.gateway import (
+    ATTEMPTS,
+    ATTEMPTS_TO_CONNECT,
+    TIMEOUT_S,
+    Credentials,
+    WriteWhilePlanningError,
+    encode,
+)
 from reconciler.step import Form, JsonBody, Multipart, Part
 from reconciler.transport import TransportError
 
@@ -338,24 +345,34 @@ def test_a_write_is_not_repeated_after_a_server_error(method: str, status: int) 
     assert told.ambiguous
 
 
-@pytest.mark.parametrize("sent", [True, False])
-def test_a_read_without_an_answer_is_repeated(sent: bool) -> None:
-    """Whether it was sent or not."""
-    transport = Scripted([TransportError("lost", sent=sent), TransportError("lost", sent=sent), OK])
+@pytest.mark.parametrize(("sent", "times"), [(True, ATTEMPTS - 1), (False, ATTEMPTS_TO_CONNECT - 1)])
+def test_a_read_without_an_answer_is_repeated(sent: bool, times: int) -> None:
+    """Whether it was sent or not; where nobody listens, not for long."""
+    transport = Scripted([*[TransportError("lost", sent=sent)] * times, OK])
 
     assert run(gateway_over(transport).get(HOST, (*ROWS, "CH1"))) == {"sid": "CH1"}
 
 
-@pytest.mark.parametrize("sent", [True, False])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_a_write_without_an_answer_is_not_repeated(method: str, sent: bool) -> None:
-    """It is ambiguous only where it may have been sent."""
-    transport = Scripted([TransportError("lost", sent=sent), OK])
-    gateway = gateway_over(transport)
-    told = refused(write(gateway, method))
+def test_a_write_without_an_answer_is_not_repeated(method: str) -> None:
+    """It may have been sent, so whether it happened is unknown."""
+    transport = Scripted([TransportError("lost", sent=True), OK])
+    told = refused(write(gateway_over(transport), method))
 
     assert len(transport.sent) == 1
-    assert told.ambiguous == sent
+    assert told.ambiguous
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_write_that_was_never_sent_is_tried_once_more(method: str) -> None:
+    """Nothing can have happened; after that the refusal is not ambiguous either."""
+    lost = TransportError("cannot connect", sent=False)
+    run(write(gateway_over(Scripted([lost, OK])), method))
+    transport = Scripted([lost] * ATTEMPTS_TO_CONNECT)
+    told = refused(write(gateway_over(transport), method))
+
+    assert len(transport.sent) == ATTEMPTS_TO_CONNECT
+    assert not told.ambiguous
 
 
 def test_a_read_that_never_gets_an_answer_ends() -> None:
