@@ -7,10 +7,11 @@ all. Nothing here reads the network, and nothing from a spec is executed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.border import as_input, unknown_key, validated
+from reconciler.consents import BLOCKS, read_transitions
 from reconciler.diagnostics import SpecError, error, warning
 from reconciler.expressions import Scope, nearest, substitute
 from reconciler.kinds.base import CannotDeclareError, Declared, Kind, Site
@@ -76,10 +77,13 @@ def read_desired(
     owner = Owner(name, inputs.environment)
     if not any(_failed(node) for node in (document.root,)):
         reading.problems += check_graph(graph, kinds, Site("", name, senders), owner)
+    transitions, wrong = read_transitions(document.root, name, graph, [kind.name for kind in kinds])
+    reading.problems += wrong
     if reading.problems:
         raise SpecError(_in_order(reading.problems), concealed(document.sources, document.root))
     assert stack is not None  # noqa: S101 - without one there is a problem
-    return _stack(stack, environment, owner, graph, senders), tuple(_in_order(reading.warnings))
+    whole = replace(_stack(stack, environment, owner, graph, senders), transitions=transitions)
+    return whole, tuple(_in_order(reading.warnings))
 
 
 def _in_order(problems: list[Diagnostic]) -> list[Diagnostic]:
@@ -114,6 +118,7 @@ def _stack(
 def _check_blocks(reading: _Reading) -> None:
     """Say which top-level keys are none of ours."""
     known = [
+        *BLOCKS,
         "stack",
         "environments",
         "variables",

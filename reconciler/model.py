@@ -190,6 +190,8 @@ class Mark:
     closing: bool = False
     newer: bool = False
     predecessor: str = ""
+    protected: bool = False
+    """Whether its removal needs a line of consent, also after it vanished from the specs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from reconciler import diagnostics
 from reconciler.diagnostics import ApiError, ReconcilerError
 from reconciler.kinds.base import Kind, MarkHome, Way, live_mark
 from reconciler.model import Address, Graph, Live, Lookup, Resource, reveal
-from reconciler.pairing import Found, Observed, pair
+from reconciler.pairing import Found, Observed, is_meant, is_owner, pair
 from reconciler.pools import settle_pools
+from reconciler.transitions import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -69,19 +70,26 @@ async def resolve_service(gateway: Gateway, service: str) -> str:
 
 
 async def observe(
-    gateway: Gateway, desired: Graph, kinds: tuple[Kind, ...], target: Target, *, include_closed: bool = False
+    gateway: Gateway,
+    desired: Graph,
+    kinds: tuple[Kind, ...],
+    target: Target,
+    transitions: Transitions | None = None,
+    *,
+    include_closed: bool = False,
 ) -> tuple[Graph, Observed]:
     """Return (desired, observed): what is desired with names and choices settled, and what is there.
 
     With `include_closed` resources that ended their life are listed too.
     """
+    consents = transitions or Transitions()
     desired, problems = await _look_up(gateway, desired, target)
     refused = frozenset(problem.address for problem in problems if problem.address)
     found: dict[str, tuple[Found, ...]] = {}
     for kind in kinds:
         if kind.parent is None:
             wanted = [r for a, r in desired.resources.items() if a.kind == kind.name and a.parent is None]
-            desired, found[kind.name] = await _Reader(gateway, kinds, target, desired).roots(
+            desired, found[kind.name] = await _Reader(gateway, kinds, target, desired, consents).roots(
                 kind, wanted, include_closed=include_closed
             )
     by_name = {kind.name: kind for kind in kinds}
@@ -91,7 +99,7 @@ async def observe(
         for address in unplaced
     ]
     refused |= set(unplaced)
-    observed = pair(desired, found, kinds, target.owner)
+    observed = pair(desired, found, kinds, target.owner, consents)
     return desired, replace(
         observed, refused=observed.refused | refused, diagnostics=(*problems, *observed.diagnostics)
     )
@@ -119,7 +127,15 @@ def _marked_fields(
 class _Reader:
     """Reads one kind's rows and what stands in them."""
 
-    def __init__(self, gateway: Gateway, kinds: tuple[Kind, ...], target: Target, desired: Graph) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        kinds: tuple[Kind, ...],
+        target: Target,
+        desired: Graph,
+        transitions: Transitions,
+    ) -> None:
+        self.transitions = transitions
         self.gateway = gateway
         self.kinds = kinds
         self.target = target
@@ -163,17 +179,29 @@ class _Reader:
     async def _by_name(
         self, kind: Kind, path: tuple[str, ...], resource: Resource
     ) -> tuple[Resource, Row | None]:
-        """Ask for one wanted resource by its name; pass over closed ones that a successor is to follow."""
+        """Ask for one wanted resource by its name; of one that has closed, for its successors too."""
         name = kind.natural_key(resource.fields)
         if kind.singleton or Way.GET not in kind.ways or not isinstance(name, str):
             return resource, None
         row = await self.gateway.find(kind.host, (*path, name))
         successor = 2
-        while row is not None and _wants_successor(kind, resource, row):
-            resource = _renamed(resource, f"{name}~{successor}")
-            row = await self.gateway.find(kind.host, (*path, f"{name}~{successor}"))
+        while row is not None and self._has_ended(kind, row):
+            after = await self.gateway.find(kind.host, (*path, f"{name}~{successor}"))
+            if after is None and not self._wants_successor(resource, row):
+                return resource, row
+            resource, row = _renamed(resource, f"{name}~{successor}"), after
             successor += 1
         return resource, row
+
+    def _has_ended(self, kind: Kind, row: Row) -> bool:
+        """Whether a row is ours and closed."""
+        mark = live_mark(row)
+        ours = mark is not None and is_owner(mark.owner, self.target.owner, self.transitions)
+        return ours and bool(kind.open_states) and str(row.get("state")) not in kind.open_states
+
+    def _wants_successor(self, resource: Resource, row: Row) -> bool:
+        consent = self.transitions.recreated.get(resource.address) == row.get("sid")
+        return consent or resource.policy.get("on_closed") == "recreate"
 
     async def _with_children(
         self,
@@ -187,19 +215,31 @@ class _Reader:
         found = found_row(kind, row)
         wanted = names.get(kind.natural_key(found.fields))
         mark = found.live.mark
-        if wanted is None and (mark is None or mark.owner != self.target.owner):
+        adopted = self._adopted(kind, found)
+        ours = mark is not None and is_owner(mark.owner, self.target.owner, self.transitions)
+        if wanted is None and adopted is None and not ours:
             return found
-        addresses = {wanted.address} if wanted else set()
-        addresses |= {Address.of(kind.name, mark.key, above)} if mark and mark.key else set()
+        addresses = {address for address in (wanted.address if wanted else None, adopted) if address}
+        if mark and mark.key:
+            addresses.add(self.transitions.address_now(Address.of(kind.name, mark.key, above)))
         inside = path if kind.singleton else (*path, found.live.sid)
         children = [
             child for child in self.kinds if child.parent is kind and self._mentions(child, addresses, found)
         ]
-        here = wanted.address if wanted else next(iter(addresses), None)
+        here = wanted.address if wanted else adopted or next(iter(addresses), None)
         lists = await together(self._inside(child, inside, found, here) for child in children)
         return replace(
             found, children={child.name: rows for child, rows in zip(children, lists, strict=True)}
         )
+
+    def _adopted(self, kind: Kind, found: Found) -> Address | None:
+        """Return the wanted address that a line of consent gives to a live row."""
+        for line in self.transitions.adopted:
+            for resource in self._wanted[None, kind.name]:
+                address = resource.address
+                if line.covers(address) and is_meant(kind, line, address.key, found):
+                    return address
+        return None
 
     def _mentions(self, child: Kind, parents: set[Address], found: Found) -> bool:
         """Whether a spec or a mark speaks of such children; those that carry marks are always read."""
@@ -241,10 +281,6 @@ def found_row(kind: Kind, row: Row) -> Found:
 def _listed(kind: Kind, resource: Resource, rows: list[Row]) -> bool:
     name = kind.natural_key(resource.fields)
     return any(kind.natural_key(kind.from_live(row)) == name for row in rows)
-
-
-def _wants_successor(kind: Kind, resource: Resource, row: Row) -> bool:
-    return resource.policy.get("on_closed") == "recreate" and str(row.get("state")) not in kind.open_states
 
 
 def _renamed(resource: Resource, name: str) -> Resource:

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
+from reconciler.genuine import genuine, is_closing
 from reconciler.kinds import mark as marks
 from reconciler.kinds.base import Kind, MarkHome
 from reconciler.model import Address, Fields, Graph, Live, Mark, Owner, Resource
+from reconciler.transitions import Transitions
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.diagnostics import Diagnostic
+    from reconciler.transitions import Adopted
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,15 @@ class Observed:
 class _Pairing:
     owner: Owner
     kinds: tuple[Kind, ...]
+    transitions: Transitions
     resources: dict[Address, Resource] = field(default_factory=dict)
     strangers: list[Resource] = field(default_factory=list)
     refused: set[Address] = field(default_factory=set)
     problems: list[Diagnostic] = field(default_factory=list)
+    moving: set[Address] = field(default_factory=set)
+    """Former addresses that marks still hold."""
+    adopting: set[Adopted] = field(default_factory=set)
+    """Lines of consent that are not done yet."""
 
     def refuse(self, address: Address, summary: str, detail: str, wanted: Resource | None) -> None:
         self.refused.add(address)
@@ -55,14 +63,19 @@ class _Pairing:
 
 
 def pair(
-    desired: Graph, found: Mapping[str, Sequence[Found]], kinds: tuple[Kind, ...], owner: Owner
+    desired: Graph,
+    found: Mapping[str, Sequence[Found]],
+    kinds: tuple[Kind, ...],
+    owner: Owner,
+    transitions: Transitions | None = None,
 ) -> Observed:
     """Return the observed graph of live root rows (`found`, by kind) beside what is desired."""
-    pairing = _Pairing(owner, kinds)
+    pairing = _Pairing(owner, kinds, transitions or Transitions())
     siblings = _by_parent(desired)
     for kind in kinds:
         if kind.parent is None:
             _pair_level(pairing, kind, None, siblings, tuple(found.get(kind.name, ())))
+    pairing.problems += _done(pairing)
     graph = Graph(pairing.resources, tuple(pairing.strangers))
     return Observed(graph, frozenset(pairing.refused), tuple(pairing.problems))
 
@@ -85,7 +98,7 @@ def _pair_level(
     wanted = siblings.get((above, kind.name), {})
     parent_mark = parent.live.mark if parent and parent.live else None
     if kind.mark is MarkHome.PARENT:
-        taken = _pair_recorded(pairing, kind, wanted, rows, parent_mark)
+        taken = _pair_recorded(pairing, kind, above, wanted, rows, parent_mark)
     else:
         taken = _pair_marked(pairing, kind, above, wanted, rows)
     for key, row in taken.items():
@@ -110,7 +123,7 @@ def _accept(
     wanted: Resource | None,
     parent_mark: Mark | None,
 ) -> Resource:
-    live = row.live if _is_ours(pairing.owner, kind, row) else replace(row.live, mark=None)
+    live = row.live if _is_ours(pairing, kind, row) else replace(row.live, mark=None)
     if kind.mark is MarkHome.PARENT and parent_mark and parent_mark.children.get(key) == live.sid:
         # What we last set stands in the parent's mark; it is handed on as if it stood here.
         seen = {marks.WHOLE: parent_mark.prints.get(key, marks.SET_UNSEEN)}
@@ -122,9 +135,28 @@ def _accept(
     return resource
 
 
-def _is_ours(owner: Owner, kind: Kind, row: Found) -> bool:
+def _is_ours(pairing: _Pairing, kind: Kind, row: Found) -> bool:
+    """Whether a mark that fits its row names us, under today's name of the stack or a former one."""
     mark = row.live.mark
-    return mark is not None and mark.owner == owner and kind.fits(mark, row.fields, row.live.sid)
+    if mark is None or not kind.fits(mark, row.fields, row.live.sid):
+        return False
+    former = Address.of("stack", mark.owner.stack)
+    pairing.moving |= {former} if mark.owner.stack in pairing.transitions.former_stacks else set()
+    return is_owner(mark.owner, pairing.owner, pairing.transitions)
+
+
+def is_owner(owner: Owner, us: Owner, transitions: Transitions) -> bool:
+    """Whether an owner that a mark names is us, under today's name of the stack or a former one."""
+    stacks = {us.stack, *transitions.former_stacks}
+    return owner.stack in stacks and owner.environment == us.environment
+
+
+def _key_now(pairing: _Pairing, kind: Kind, above: Address | None, key: str) -> str:
+    """Return what a key that a mark holds is called today."""
+    old = Address.of(kind.name, key, above)
+    new = pairing.transitions.address_now(old)
+    pairing.moving |= {old} if new != old else set()
+    return new.key
 
 
 # --- kinds that carry a mark, or none ----------------------------------------------------------------------
@@ -141,14 +173,67 @@ def _pair_marked(
     by_key: dict[Hashable, list[Found]] = defaultdict(list)
     for row in rows:
         by_key[kind.natural_key(row.fields)].append(row)
-    taken: dict[str, Found] = {}
+    taken = _pair_adopted(pairing, kind, wanted, rows)
     for key, resource in wanted.items():
+        if key in taken:
+            continue
         same = by_key.get(kind.natural_key(resource.fields), []) if not kind.singleton else list(rows)
         found = _one(pairing, resource, same)
         if found is not None and _may_take(pairing, kind, resource, found):
             taken[key] = found
     _pair_leftovers(pairing, kind, above, rows, taken)
     return taken
+
+
+def _pair_adopted(
+    pairing: _Pairing, kind: Kind, wanted: Mapping[str, Resource], rows: tuple[Found, ...]
+) -> dict[str, Found]:
+    """Return key → row for what a line of consent takes over; nothing where it is ours already."""
+    taken: dict[str, Found] = {}
+    for key, resource in wanted.items():
+        line = pairing.transitions.adoption(resource.address)
+        if line is None:
+            continue
+        ours = any(
+            _is_ours(pairing, kind, row) and row.live.mark and row.live.mark.key == key for row in rows
+        )
+        row = next((row for row in rows if not ours and is_meant(kind, line, key, row)), None)
+        if row is not None:
+            taken[key] = row
+            pairing.adopting.add(line)
+        elif not ours and not kind.takes_over:
+            pairing.adopting.add(line)
+            pairing.refuse(
+                resource.address,
+                f"there is nothing to adopt: {line.sid or f'nothing of stack {line.stack}'}",
+                "Look for its sid or stack, or take the line out to create a new one.",
+                resource,
+            )
+    return taken
+
+
+def is_meant(kind: Kind, line: Adopted, key: str, row: Found) -> bool:
+    """Whether a live row is the one that a line adopts: by sid, by another stack's mark, or by its name."""
+    mark = row.live.mark
+    if mark is not None and mark.newer:
+        return False
+    if line.sid:
+        return row.live.sid == line.sid
+    if mark is not None:
+        return (
+            mark.owner.stack == line.stack and mark.key == key and kind.fits(mark, row.fields, row.live.sid)
+        )
+    return kind.natural_key(row.fields) == kind.named(line.stack, key)
+
+
+def _done(pairing: _Pairing) -> Iterator[Diagnostic]:
+    """Say which lines of consent have had their effect."""
+    consents = pairing.transitions
+    moved = [line.place for line in consents.moved if line.old not in pairing.moving]
+    adopted = [line.place for line in consents.adopted if line not in pairing.adopting]
+    for block, places in (("moved", moved), ("adopted", adopted)):
+        for place in places:
+            yield diagnostics.warning(f"{block}: done, remove this line", place=place)
 
 
 def _one(pairing: _Pairing, resource: Resource, same: list[Found]) -> Found | None:
@@ -167,8 +252,8 @@ def _one(pairing: _Pairing, resource: Resource, same: list[Found]) -> Found | No
 def _may_take(pairing: _Pairing, kind: Kind, resource: Resource, row: Found) -> bool:
     """Whether a live row under our natural key is ours to manage; if not, its address is refused."""
     mark, sid = row.live.mark, row.live.sid
-    if mark is None or _is_ours(pairing.owner, kind, row):
-        if mark is not None or kind.takes_over or _has_marked_child(pairing.owner, row):
+    if mark is None or _is_ours(pairing, kind, row):
+        if mark is not None or kind.takes_over or _has_marked_child(pairing, row):
             return True
         summary = f"{sid} has this name already and carries no mark of this stack"
         detail = "Delete or rename it, or give this one another unique_name."
@@ -184,10 +269,11 @@ def _may_take(pairing: _Pairing, kind: Kind, resource: Resource, row: Found) -> 
     return False
 
 
-def _has_marked_child(owner: Owner, row: Found) -> bool:
+def _has_marked_child(pairing: _Pairing, row: Found) -> bool:
     """Look for the second witness: something inside that only we can have marked."""
     inside: Iterable[Found] = (child for children in row.children.values() for child in children)
-    return any(child.live.mark is not None and child.live.mark.owner == owner for child in inside)
+    marks_inside = (child.live.mark for child in inside if child.live.mark is not None)
+    return any(is_owner(mark.owner, pairing.owner, pairing.transitions) for mark in marks_inside)
 
 
 def _pair_leftovers(
@@ -202,43 +288,20 @@ def _pair_leftovers(
         return
     ours: dict[str, list[Found]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.live.created, row.live.sid)):
-        if row.live.mark is not None and _is_ours(pairing.owner, kind, row):
-            ours[row.live.mark.key].append(row)
+        if row.live.mark is not None and _is_ours(pairing, kind, row):
+            ours[_key_now(pairing, kind, above, row.live.mark.key)].append(row)
     claimed = {row.live.sid for row in taken.values()}
     for key, bearers in ours.items():
         address = Address.of(kind.name, key, above)
-        genuine = _genuine(bearers, next((row for row in bearers if row.live.sid in claimed), bearers[0]))
+        ours_here = genuine(bearers, next((row for row in bearers if row.live.sid in claimed), bearers[0]))
         left = [row for row in bearers if row.live.sid not in claimed]
         for row in reversed(left):
-            if row not in genuine:
+            if row not in ours_here:
                 pairing.problems.append(_copied(address, row))
-            elif key in taken or _is_closing(row):
+            elif key in taken or is_closing(row):
                 taken[_superseded(key, row)] = row
             elif address not in pairing.refused:
                 taken[key] = row
-
-
-def _genuine(bearers: list[Found], known: Found) -> list[Found]:
-    """Return those of the bearers of one key, oldest first, that are ours: `known`, and its replacements.
-
-    A replacement names the row it was created to replace, and an interrupted apply may leave both. Any other
-    row with the same key is a copy that somebody made of our attributes.
-    """
-    by_sid = {row.live.sid: row for row in bearers}
-    chain = [known]
-    while (before := by_sid.get(_predecessor(chain[0]))) is not None and before not in chain:
-        chain.insert(0, before)
-    while after := [r for r in bearers if _predecessor(r) == chain[-1].live.sid and r not in chain]:
-        chain.append(after[0])
-    return [*chain, *(row for row in bearers if _is_closing(row) and row not in chain)]
-
-
-def _predecessor(row: Found) -> str:
-    return row.live.mark.predecessor if row.live.mark else ""
-
-
-def _is_closing(row: Found) -> bool:
-    return row.live.mark is not None and row.live.mark.closing
 
 
 def _copied(address: Address, row: Found) -> Diagnostic:
@@ -258,13 +321,15 @@ def _superseded(key: str, row: Found) -> str:
 def _pair_recorded(
     pairing: _Pairing,
     kind: Kind,
+    above: Address | None,
     wanted: Mapping[str, Resource],
     rows: tuple[Found, ...],
     parent_mark: Mark | None,
 ) -> dict[str, Found]:
     """Return key → row: by the sid in the parent's mark, else the one unrecorded row that is equal."""
     by_sid = {row.live.sid: row for row in rows}
-    recorded = parent_mark.children if parent_mark else {}
+    names = parent_mark.children.items() if parent_mark else ()
+    recorded = {_key_now(pairing, kind, above, name): sid for name, sid in names}
     taken = {key: by_sid[sid] for key, sid in recorded.items() if sid in by_sid}
     for key in sorted(wanted):
         resource, mine = wanted[key], taken.get(key)

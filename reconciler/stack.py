@@ -13,6 +13,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from reconciler.kinds.fields import NONE, Integer, Name, Object, Spec, one_of, read_name, wrong
 from reconciler.kinds.participant import is_address
+from reconciler.transitions import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +86,7 @@ class Stack:
     """The account that the chosen environment names; '' where it names none."""
     writes_per_second: int = 10
     senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    transitions: Transitions = field(default_factory=Transitions)
 
 
 def sender_problem(numbers: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from reconciler.documents import read_stack
 from reconciler.kinds import KINDS
 from reconciler.model import Graph, Operation, Plan, Resource, Target
 from reconciler.observed import observe, resolve_service
+from reconciler.transitions import Transitions
 from reconciler.variables import concealed
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ async def make_plan(
 ) -> Planned:
     """Compare a stack with the account behind `gateway` and return the plan. Only reads."""
     target = await _target(stack, gateway)
-    desired, observed = await observe(gateway, stack.desired, kinds, target)
-    plan = diff(desired, observed, kinds, target, Removal(stack.on_remove))
+    consents = stack.transitions
+    desired, observed = await observe(gateway, stack.desired, kinds, target, consents)
+    plan = diff(desired, observed, kinds, target, Removal(stack.on_remove), consents)
     return Planned(restricted(plan, only), _closed(observed.graph, kinds))
 
 
@@ -80,8 +82,9 @@ async def make_destroy_plan(
 ) -> Planned:
     """Return the plan that leaves nothing of the stack open, or with `delete` nothing at all. Only reads."""
     target = await _target(stack, gateway)
-    _, observed = await observe(gateway, Graph(), kinds, target, include_closed=True)
-    plan = diff(Graph(), observed, kinds, target, Removal.DELETE if delete else Removal.CLOSE)
+    consents = Transitions(moved=stack.transitions.moved, removed=stack.transitions.removed)
+    _, observed = await observe(gateway, Graph(), kinds, target, consents, include_closed=True)
+    plan = diff(Graph(), observed, kinds, target, Removal.DELETE if delete else Removal.CLOSE, consents)
     return Planned(restricted(plan, only), () if delete else _closed(observed.graph, kinds))
 
 

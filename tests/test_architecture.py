@@ -140,11 +140,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "nodes": ("model",),
     "kinds": ("kinds", "model", "step", "diagnostics"),
     "pools": ("model", "kinds", "diagnostics"),
-    "pairing": ("model", "kinds", "diagnostics"),
-    "diff": ("diff", "model", "kinds", "diagnostics"),
+    "transitions": ("model",),
+    "genuine": (),
+    "pairing": ("model", "kinds", "diagnostics", "genuine", "transitions"),
+    "diff": ("diff", "model", "kinds", "diagnostics", "transitions"),
     "gateway": ("model", "step", "diagnostics", "pace", "transport"),
     "executor": ("model", "step", "diagnostics", "kinds", "diff"),
-    "observed": ("model", "diagnostics", "kinds", "pairing", "pools"),
+    "observed": ("model", "diagnostics", "kinds", "pairing", "pools", "transitions"),
     "emulator": ("emulator",),
 }
 """Room → all of ours that it may import at run time. What is missing here is free in this respect."""

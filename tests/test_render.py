@@ -572,8 +572,9 @@ PATHS = st.tuples(NAMES) | st.lists(NAMES | WORD, min_size=1, max_size=3).map(tu
 FIELDS = st.dictionaries(PATHS, VALUES, max_size=3)
 PLACES = st.builds(Place, WORD, st.integers(1, 99), st.integers(1, 99))
 OWNERS = st.builds(Owner, WORD, WORD)
+BOOL = st.booleans()
 TEXTS = st.dictionaries(WORD, WORD, max_size=2)
-MARKS = st.builds(Mark, OWNERS, WORD, TEXTS, TEXTS, TEXTS, st.booleans(), st.booleans(), WORD)
+MARKS = st.builds(Mark, OWNERS, WORD, TEXTS, TEXTS, TEXTS, BOOL, BOOL, WORD, BOOL)
 LIVES = st.builds(Live, WORD, TEXTS, st.none() | MARKS, st.sampled_from(["", "active", "closed"]), WORD)
 RESOURCES = st.builds(
     Resource,

@@ -9,6 +9,7 @@ from reconciler import diagnostics
 from reconciler.diff import compare
 from reconciler.diff.order import CycleError, edges_of
 from reconciler.diff.records import sids_of, with_records
+from reconciler.diff.removals import done_removals, plain, protected_rows
 from reconciler.diff.sides import Removal, Sides, ancestors
 from reconciler.kinds.base import Kind, MarkHome, Way
 from reconciler.model import (
@@ -25,6 +26,7 @@ from reconciler.model import (
     Target,
     Value,
 )
+from reconciler.transitions import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,15 +41,17 @@ def diff(
     kinds: tuple[Kind, ...],
     target: Target,
     removal: Removal = Removal.CLOSE,
+    transitions: Transitions | None = None,
 ) -> Plan:
     """Return the plan that turns the observed graph into the desired one.
 
     Refused addresses and what stands in them are left out. The same graphs give the same plan, whatever the
     order of their resources.
     """
+    consents = transitions or Transitions()
     by_name = {kind.name: kind for kind in kinds}
     order = {kind.name: n for n, kind in enumerate(kinds)}
-    sides = Sides(desired, observed.graph, by_name, order, target.owner, removal)
+    sides = Sides(desired, observed.graph, by_name, order, target.owner, removal, consents)
     left_out = _left_out(sides, observed.refused)
     changes = {
         **_wanted_changes(sides, left_out),
@@ -55,7 +59,15 @@ def diff(
         **_expulsions(sides, left_out),
     }
     crowded = _over_capacity(sides, changes)
-    problems = [*observed.diagnostics, *_finished(sides), *crowded.values()]
+    kept, protected = protected_rows(sides, changes)
+    problems = [
+        *observed.diagnostics,
+        *_finished(sides),
+        *crowded.values(),
+        *protected,
+        *done_removals(sides),
+    ]
+    changes = {address: change for address, change in changes.items() if address not in kept}
     changes = {
         a: c for a, c in changes.items() if c.action is not Action.CREATE or (a.parent, a.kind) not in crowded
     }
@@ -171,7 +183,7 @@ def _wanted_change(sides: Sides, wanted: Resource, reborn: set[Address]) -> Chan
     before = live.live.mark
     mark = compare.new_mark(kind, sides.owner, wanted, edits, before, fresh=before is None)
     mark = replace(mark, predecessor=_predecessor(sides, wanted, before)) if mark else None
-    action, why = _kept_action(kind, wanted, before)
+    action, why = _kept_action(sides, kind, wanted, before)
     if action is Action.NONE and not edits:
         return None
     action = Action.UPDATE if action is Action.NONE else action
@@ -189,16 +201,20 @@ def _predecessor(sides: Sides, wanted: Resource, before: Mark | None) -> str:
     return before.predecessor if before else ""
 
 
-def _kept_action(kind: Kind, wanted: Resource, mark: Mark | None) -> tuple[Action, str]:
+def _kept_action(sides: Sides, kind: Kind, wanted: Resource, mark: Mark | None) -> tuple[Action, str]:
     """Say what a row that stays needs beyond its edits."""
     if kind.mark is not MarkHome.ATTRIBUTES:
         return Action.NONE, ""
     if mark is None:
-        if kind.takes_over:
+        if kind.takes_over or sides.transitions.adoption(wanted.address):
             return Action.ADOPT, "stands here already and is managed from now on"
         return Action.UPDATE, "its mark was lost and is written again"
     if mark.key != wanted.address.key:
         return Action.UPDATE, f"was {kind.name}/{mark.key}"
+    if mark.owner != sides.owner:
+        return Action.UPDATE, f"was of stack {mark.owner}"
+    if mark.protected != bool(wanted.policy.get("protect")):
+        return Action.UPDATE, "is no longer protected" if mark.protected else "is protected from now on"
     return Action.NONE, ""
 
 
@@ -289,7 +305,9 @@ def _expulsions(sides: Sides, left_out: frozenset[Address]) -> dict[Address, Cha
 
 def _removal(sides: Sides, address: Address, above: Change | None) -> Action | None:
     kind = sides.kinds[address.kind]
-    own = Action(sides.removal.value) if kind.open_states else Action.DELETE
+    line = sides.transitions.removed.get(plain(address))
+    how = line.how if line else sides.removal.value
+    own = Action(how) if kind.open_states else Action.DELETE
     if own is Action.DELETE and Way.DELETE not in kind.ways:
         return None
     if above is None:

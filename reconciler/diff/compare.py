@@ -5,6 +5,7 @@ Only leaves that the specs mention, or that we set before, are compared: the res
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import mark as marks
@@ -167,9 +168,10 @@ def new_mark(
             fields[name] = _entry(kind, path, value)
         elif name in old:
             fields[name] = old[name]
+    mark = Mark(owner, wanted.address.key, fields, protected=bool(wanted.policy.get("protect")))
     if fresh or not before:
-        return Mark(owner, wanted.address.key, fields)
-    return Mark(owner, wanted.address.key, fields, before.children, before.prints)
+        return mark
+    return replace(mark, children=before.children, prints=before.prints, predecessor=before.predecessor)
 
 
 def _entry(kind: Kind, path: Path, value: Value) -> str:

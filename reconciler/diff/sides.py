@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from reconciler.kinds.base import Kind
     from reconciler.model import Address, Graph, Owner
+    from reconciler.transitions import Transitions
 
 
 class Removal(StrEnum):
@@ -31,6 +32,7 @@ class Sides:
     order: Mapping[str, int]
     owner: Owner
     removal: Removal
+    transitions: Transitions
 
     def rank(self, address: Address) -> tuple[tuple[int, str], ...]:
         """Parents before children, kinds in their listed order, keys by name."""

@@ -101,6 +101,11 @@ def no_findings(resources: Sequence[Resource], site: Site) -> Iterator[Finding]:
     yield from ()
 
 
+def no_name(stack: str, key: str) -> Hashable | None:  # noqa: ARG001 - the shape of a hook
+    """Return nothing: a kind whose natural key does not follow from stack and key."""
+    return None
+
+
 def any_row(mark: Mark, fields: Fields, sid: str) -> bool:  # noqa: ARG001 - the shape of a hook
     """Return true: a kind whose marks count wherever they are found."""
     return True
@@ -123,6 +128,7 @@ class Kind:
     takes_over    an unmarked live row with our natural key becomes ours (so for what stands in ours)
     fits          whether a mark belongs on the row it was found on
     open_states   the states that are listed, where a kind has a life cycle; others are finished
+    named         the natural key that (stack, key) gives a resource whose spec says no other
     claims        what only one live resource can hold, so that whoever holds it must let go first
     check         the offline rules for all resources of the kind that stand in one place
     stays_when_closed  whether it is left where it is when what it stands in is closed
@@ -154,6 +160,7 @@ class Kind:
     captures: tuple[str, ...] = ("sid", "url")
     attributes_limit_bytes: int = 0
     update_method: str = "POST"
+    named: Callable[[str, str], Hashable | None] = no_name
     claims: Callable[[Address, Fields], frozenset[Claim]] = no_claims
     check: Callable[[Sequence[Resource], Site], Iterator[Finding]] = no_findings
     comparable: Callable[[Path, Value], Value] = as_is

@@ -26,7 +26,7 @@ from reconciler.kinds.base import (
     merged_attributes,
     named_form,
 )
-from reconciler.kinds.fields import NONE, FreeText, Name, Names, Object, Spec, duration, one_of
+from reconciler.kinds.fields import NONE, Flag, FreeText, Name, Names, Object, Spec, duration, one_of
 from reconciler.model import Action, Half
 from reconciler.step import Form, Step
 
@@ -84,6 +84,8 @@ class ConversationSpec(Spec):
     """What to do about one that has closed: nothing, a successor `<name>~2`, or refuse."""
     exclusive: Names = NONE
     """Of `participants` and `webhooks`: those that others added are removed."""
+    protect: Flag = False
+    """Its removal needs a line in `removed:`, also after it vanished from the specs."""
 
 
 def declare(spec: ConversationSpec, site: Site) -> Declared:
@@ -99,7 +101,11 @@ def declare(spec: ConversationSpec, site: Site) -> Declared:
     if spec.initial:
         initial = flatten(spec.initial.attributes or {}, (ATTRIBUTES,))
         initial[("state",)] = spec.initial.state
-    return Declared(fields, initial, {"on_closed": spec.on_closed, "exclusive": spec.exclusive or []})
+    return Declared(
+        fields,
+        initial,
+        {"on_closed": spec.on_closed, "exclusive": spec.exclusive or [], "protect": spec.protect},
+    )
 
 
 def default_name(stack: str, key: str) -> str:
@@ -227,6 +233,7 @@ KIND = Kind(
     mark=MarkHome.ATTRIBUTES,
     takes_over=False,
     fits=fits,
+    named=default_name,
     open_states=("active", "inactive"),
     claims=claims,
     check=check,

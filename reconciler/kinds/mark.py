@@ -50,7 +50,7 @@ def encode(mark: Mark) -> dict[str, Any]:
     """Return the JSON of a mark, empty parts left out."""
     owner = {"o": mark.owner.stack, "e": mark.owner.environment}
     maps = {"f": dict(mark.fields), "w": dict(mark.children), "p": dict(mark.prints)}
-    rest = {**maps, "c": int(mark.closing), "r": mark.predecessor}
+    rest = {**maps, "c": int(mark.closing), "r": mark.predecessor, "x": int(mark.protected)}
     return {"v": VERSION, "k": mark.key} | {key: value for key, value in (owner | rest).items() if value}
 
 
@@ -66,7 +66,8 @@ def decode(data: Any) -> Mark | None:
     owner = Owner(stack, _text(data.get("e")))
     fields, children, prints = (_texts(data.get(name)) for name in "fwp")
     closing = data.get("c") == 1
-    return Mark(owner, key, fields, children, prints, closing, predecessor=_text(data.get("r")))
+    replaced, protected = _text(data.get("r")), data.get("x") == 1
+    return Mark(owner, key, fields, children, prints, closing, predecessor=replaced, protected=protected)
 
 
 def size_bytes(mark: Mark) -> int:

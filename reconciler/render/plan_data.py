@@ -194,6 +194,7 @@ def _mark_data(mark: Mark | None) -> dict[str, Any] | None:
         "closing": mark.closing,
         "newer": mark.newer,
         "predecessor": mark.predecessor,
+        "protected": mark.protected,
     }
 
 
