@@ -106,7 +106,8 @@ def yaml_blocks() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "block"), yaml_blocks(), ids=[name for name, _ in yaml_blocks()])
 def test_yaml_in_the_pages_is_valid(name: str, block: str, tmp_path: Path) -> None:
     """Every example validates, with a frame around it where it shows a part."""
-    text = block if "stack:" in block else "stack: {name: example}\n" + block
+    has_frame = re.search(r"^stack:", block, re.MULTILINE)
+    text = block if has_frame else "stack: {name: example}\n" + block
     if "${var.wa}" in text and "variables:" not in text:
         text += "variables: {wa: {type: phone, default: +15550100200}}\n"
     (tmp_path / "stack.yaml").write_text(text, encoding="utf-8")
