@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.diagnostics import ApiError
 from reconciler.diff import sorted_operations
-from reconciler.kinds.base import CannotMergeError, steps_of
+from reconciler.kinds.attributes import CannotMergeError
+from reconciler.kinds.base import steps_of
 from reconciler.model import (
     Address,
     Change,
@@ -67,6 +68,8 @@ class _Run:
     clock: Clock
     known: Known
     events: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
+    mistakes: list[Exception] = field(default_factory=list)
+    """What went wrong that nobody foresaw; one operation's must not end the others."""
     freed: set[str] = field(default_factory=set)
     """Sids of conversations in which this run freed a pair, a name or an identity."""
     families: dict[Address, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
@@ -76,7 +79,10 @@ class _Run:
 async def carry_out(
     plan: Plan, kinds: tuple[Kind, ...], gateway: Gateway, clock: Clock
 ) -> AsyncIterator[Event]:
-    """Perform `plan` and yield what happens. Never raises for a refused call: that is a FAILED event."""
+    """Perform `plan` and yield what happens. A refused call is a FAILED event, never an exception.
+
+    Raises, after everything else has ended, what a mistake of ours raised in one operation.
+    """
     known: Known = {(address, "sid"): sid for address, sid in plan.sids.items()}
     run = _Run(plan, {kind.name: kind for kind in kinds}, gateway, clock, known)
     with gateway.allow_writes():
@@ -104,6 +110,8 @@ async def _perform(run: _Run) -> None:
         async with asyncio.TaskGroup() as group:
             for operation in ordered:
                 group.create_task(_operate(run, operation, changes[operation.address], waits[operation]))
+        if run.mistakes:
+            raise run.mistakes[0]
     finally:
         run.events.put_nowait(None)
 
@@ -120,6 +128,11 @@ async def _operate(run: _Run, operation: Operation, change: Change, waits: list[
             sid = await _run_steps(run, operation, change)
         except (ApiError, StepFailedError, CannotMergeError) as fault:
             _tell(run, EventKind.FAILED, operation, change, detail=_reason(fault))
+            run.finished[operation].set_result(False)
+            return
+        except Exception as mistake:  # noqa: BLE001 - kept, and raised when everything else has ended
+            run.mistakes.append(mistake)
+            _tell(run, EventKind.FAILED, operation, change, detail=f"a mistake in reconciler: {mistake!r}")
             run.finished[operation].set_result(False)
             return
         _tell(run, EventKind.DONE, operation, change, sid=sid)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler import diagnostics
 from reconciler.diagnostics import ApiError, ReconcilerError
-from reconciler.kinds.base import Kind, MarkHome, Way, live_mark
+from reconciler.kinds.attributes import live_mark
+from reconciler.kinds.base import Kind, MarkHome, Way
 from reconciler.model import Address, Graph, Live, Lookup, Resource, reveal
 from reconciler.pairing import Found, Observed, is_meant, is_owner, pair
 from reconciler.pools import settle_pools

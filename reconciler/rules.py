@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from reconciler.diagnostics import error
 from reconciler.diff.compare import largest_mark
 from reconciler.kinds import mark as marks
-from reconciler.kinds.base import ATTRIBUTES, Finding, Kind, MarkHome, Site, attributes_text, split_attributes
+from reconciler.kinds.attributes import ATTRIBUTES, attributes_text, split_attributes
+from reconciler.kinds.base import Finding, Kind, MarkHome, Site
 from reconciler.model import Address, Graph, Joined, Ref, Resource, Secret, refs_in
 from reconciler.pools import settle_pools
 

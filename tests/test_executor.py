@@ -36,7 +36,7 @@ ENDS = (EventKind.DONE, EventKind.FAILED, EventKind.SKIPPED)
 Answer = tuple[int, "Mapping[str, str]", bytes]
 
 
-class KilledError(Exception):
+class KilledError(BaseException):
     """The process dies here."""
 
 
@@ -262,7 +262,7 @@ def cut_by_call(scene: Scene, **hooks: Any) -> World:
     world = scene.world()
     plan = world.plan(scene.stack).plan
     door = Door(world, **hooks)
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(BaseExceptionGroup) as caught:
         events_through(door, plan)
 
     assert caught.group_contains(KilledError)
@@ -315,7 +315,7 @@ def test_a_cut_at_every_call_of_a_first_apply_is_made_good(seed: int, how: str) 
     events_through(door, control.plan(stack).plan)
     for n in range(len(door.calls)):
         world = World(seed=seed)
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(BaseExceptionGroup):
             events_through(Door(world, **CUTS[how](n)), world.plan(stack).plan)
         world.apply(stack)
 
@@ -583,3 +583,27 @@ def test_a_skipped_event_names_what_is_missing() -> None:
     child = Address.of("participant", "p", Address.of("conversation", "a"))
 
     assert details == {Operation(child, Half.MAKE): "needs conversation/a"}
+
+
+def test_a_mistake_of_ours_ends_its_operation_and_not_the_others() -> None:
+    """What nobody foresaw is told as a failure, everything else is done, and then it is raised."""
+    world = World()
+    stack = stack_of({"stack": {"name": "x"}, "conversations": {"a": {}, "b": {}, "c": {}}})
+
+    def stumble(call: Call) -> None:
+        if call.form.get("UniqueName") == ["x.b"]:
+            raise ValueError("nobody foresaw this")
+
+    plan, events = world.plan(stack).plan, list[Event]()
+
+    async def collect() -> None:
+        gateway = world.gateway_over(Door(world, before=stumble))
+        async for event in carry_out(plan, KINDS, gateway, world.clock):
+            events.append(event)
+
+    with pytest.raises(ValueError, match="nobody foresaw"):
+        asyncio.run(collect())
+    ends = {event.operation.address.key: event for event in events if event.kind is not EventKind.STARTED}
+
+    assert {key: event.kind for key, event in ends.items()} == {"a": "done", "b": "failed", "c": "done"}
+    assert "a mistake in reconciler" in ends["b"].detail

@@ -22,22 +22,19 @@ from reconciler.diff import Removal, diff
 from reconciler.documents import read_stack
 from reconciler.executor import carry_out
 from reconciler.kinds import KINDS
+from reconciler.kinds.attributes import ATTRIBUTES, attributes_text, live_attributes, split_attributes
 from reconciler.kinds.base import (
-    ATTRIBUTES,
     Claim,
     Declared,
     Kind,
     MarkHome,
     Site,
     Way,
-    attributes_text,
     captures_of,
     collection_path,
     crud_steps,
     instance_path,
-    live_attributes,
     named_form,
-    split_attributes,
 )
 from reconciler.kinds.fields import NONE, Spec, Text
 from reconciler.model import Action, Address, Event, EventKind, Graph, Half, Owner, Ref, Resource, Target

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import mark as marks
-from reconciler.kinds.base import ATTRIBUTES, Kind, MarkHome
+from reconciler.kinds.attributes import ATTRIBUTES
+from reconciler.kinds.base import Kind, MarkHome
 from reconciler.model import (
     Cause,
     Edit,
@@ -80,7 +81,8 @@ def _set_edits(kind: Kind, wanted: Resource, live: Resource, mark: Mark | None) 
     for path, value in wanted.fields.items():
         have = _recorded(mark, path) if path[0] in kind.write_only else live_at(live.fields, path)
         if not same_value(kind, path, reveal(value), have):
-            before = Secret(have) if isinstance(value, Secret) else have
+            was_secret = mark is not None and mark.fields.get(marks.dotted(path)) == marks.SET_SECRET
+            before = Secret(have) if isinstance(value, Secret) or was_secret else have
             yield Edit(path, before, value, _cause(kind, path, wanted, live, mark))
 
 
@@ -102,8 +104,9 @@ def _dropped_edits(kind: Kind, wanted: Resource, live: Resource, mark: Mark | No
         if path is None or path[0] not in kind.clear:
             continue
         have = mark.fields[name] if path[0] in kind.write_only else live.fields[path]
-        if path[0] in kind.write_only or mark.fields[name] in (marks.SET_UNSEEN, marks.fingerprint(have)):
-            before = Secret(have) if mark.fields[name] == marks.SET_UNSEEN else have
+        unseen = mark.fields[name] in (marks.SET_UNSEEN, marks.SET_SECRET)
+        if path[0] in kind.write_only or unseen or mark.fields[name] == marks.fingerprint(have):
+            before = Secret(have) if mark.fields[name] == marks.SET_SECRET else have
             yield Edit(path, before, None, Cause.YOU)
 
 
@@ -114,11 +117,11 @@ def _cause(kind: Kind, path: Path, wanted: Resource, live: Resource, mark: Mark 
         have, want = whole_print(kind, live), whole_print(kind, wanted)
     else:
         entry = mark.fields.get(marks.dotted(path)) if mark else marks.SET_UNSEEN
-        have = marks.fingerprint(live_at(live.fields, path))
-        want = marks.fingerprint(wanted.fields[path])
+        have = _print_at(kind, path, live_at(live.fields, path))
+        want = _print_at(kind, path, wanted.fields[path])
     if path[0] in kind.write_only or entry is None:
         return Cause.YOU
-    if entry == marks.SET_UNSEEN:
+    if entry in (marks.SET_UNSEEN, marks.SET_SECRET):
         return None
     if entry == have:
         return Cause.YOU
@@ -127,7 +130,9 @@ def _cause(kind: Kind, path: Path, wanted: Resource, live: Resource, mark: Mark 
 
 def whole_print(kind: Kind, resource: Resource) -> str:
     """Return the print of what tells a resource from its siblings; ``?`` where it would give a value away."""
-    if any(isinstance(value, Secret | Ref | Joined) for value in resource.fields.values()):
+    if any(isinstance(value, Secret) for value in resource.fields.values()):
+        return marks.SET_SECRET
+    if any(isinstance(value, Ref | Joined) for value in resource.fields.values()):
         return marks.SET_UNSEEN
     key = kind.natural_key(resource.fields)
     parts = key if isinstance(key, tuple) else (key,)
@@ -175,7 +180,13 @@ def new_mark(
 
 
 def _entry(kind: Kind, path: Path, value: Value) -> str:
-    return str(value) if path[0] in kind.write_only else marks.fingerprint(value)
+    if path[0] in kind.write_only:
+        return str(value)
+    return _print_at(kind, path, value)
+
+
+def _print_at(kind: Kind, path: Path, value: Value) -> str:
+    return marks.name_print(str(value)) if path in kind.public else marks.fingerprint(value)
 
 
 def largest_mark(kind: Kind, owner: Owner, wanted: Resource, children: Mapping[str, str]) -> Mark | None:

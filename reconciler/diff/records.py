@@ -16,8 +16,6 @@ from reconciler.model import Action, Address, Change, Mark, Ref
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.model import Fields
-
 
 def with_records(
     sides: Sides, changes: dict[Address, Change], left_out: frozenset[Address]
@@ -90,9 +88,15 @@ def _untouched(sides: Sides, parent: Address) -> Change:
     wanted, live = sides.desired.resources.get(parent), sides.observed.resources[parent]
     mark = live.live.mark if live.live else None
     place = wanted.place if wanted else None
-    fields: Fields = wanted.fields if wanted else live.fields
+    # The live fields and not the desired ones: nothing is set here, and those may hold references.
     return Change(
-        Action.NONE, parent, fields=fields, mark=mark, live=live.live, live_fields=live.fields, place=place
+        Action.NONE,
+        parent,
+        fields=live.fields,
+        mark=mark,
+        live=live.live,
+        live_fields=live.fields,
+        place=place,
     )
 
 

@@ -6,13 +6,17 @@ with places, order, diff, rendering, the laws in the tests) is derived from that
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reconciler.kinds import mark as marks
+from reconciler.kinds.attributes import (
+    ATTRIBUTES,
+    attributes_text,
+    merged_attributes,
+    split_attributes,
+)
 from reconciler.model import (
     Action,
     Address,
@@ -33,8 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
-
-ATTRIBUTES = "attributes"
 
 Claim: TypeAlias = "tuple[Hashable, ...]"
 """Something only one live resource can hold: ``("pair", "+1…", "+1…")``."""
@@ -122,6 +124,7 @@ class Kind:
 
     collection    path segments below the parent; ``{service}`` is the sid of the plan's service
     create_only   fields that no update can change: a change of them replaces the resource
+    public        paths of names that whoever reads a mark can read too, so that their hash gives nothing away
     write_only    fields that are never answered: compared with what the mark says we set
     clear         field → what to send to clear it; a field that is missing here cannot be cleared
     capacity      how many siblings Twilio allows
@@ -148,6 +151,7 @@ class Kind:
     ways: frozenset[Way] = frozenset(Way)
     create_only: frozenset[str] = frozenset()
     write_only: frozenset[str] = frozenset()
+    public: frozenset[Path] = frozenset()
     clear: Mapping[str, str] = field(default_factory=dict)
     mark: MarkHome = MarkHome.NOWHERE
     takes_over: bool = True
@@ -176,10 +180,6 @@ class CannotDeclareError(ValueError):
         self.detail = detail
 
 
-class CannotMergeError(ValueError):
-    """Live attributes are no JSON object, so keys cannot be merged into them without losing something."""
-
-
 # --- paths -------------------------------------------------------------------------------------------------
 
 
@@ -198,102 +198,6 @@ def instance_path(kind: Kind, change: Change, target: Target) -> tuple[Segment, 
     if kind.singleton:
         return collection
     return (*collection, change.live.sid if change.live else Ref(change.address, "sid"))
-
-
-# --- attributes --------------------------------------------------------------------------------------------
-
-
-def flatten(tree: Mapping[str, Any], above: Path) -> dict[Path, Any]:
-    """Return the leaves of a JSON object; lists and scalars are one value, an empty object holds none."""
-    leaves: dict[Path, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            leaves |= flatten(value, (*above, name))
-        else:
-            leaves[(*above, name)] = value
-    return leaves
-
-
-def set_leaf(tree: dict[str, Any], path: Path, value: Any) -> None:
-    """Put `value` at `path`, making objects on the way."""
-    for name in path[:-1]:
-        below = tree.get(name)
-        if not isinstance(below, dict):
-            below = tree[name] = {}
-        tree = below
-    tree[path[-1]] = value
-
-
-def remove_leaf(tree: dict[str, Any], path: Path) -> None:
-    """Take the value at `path` away, and the objects that this leaves empty."""
-    name, rest = path[0], path[1:]
-    if not rest:
-        tree.pop(name, None)
-        return
-    below = tree.get(name)
-    if isinstance(below, dict):
-        remove_leaf(below, rest)
-        if not below:
-            del tree[name]
-
-
-def attributes_of(row: Row) -> Any:
-    """Return the parsed attributes of a live row; text that is no JSON, or nests too deep, stays text."""
-    text = row.get(ATTRIBUTES) or "{}"
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def live_attributes(row: Row) -> dict[Path, Any]:
-    """Return the leaves of a live row's attributes without our mark, for `from_live`."""
-    tree = attributes_of(row)
-    if not isinstance(tree, dict):
-        return {(ATTRIBUTES,): tree}
-    return flatten({name: value for name, value in tree.items() if name != marks.KEY}, (ATTRIBUTES,))
-
-
-def live_mark(row: Row) -> Mark | None:
-    """Return the mark in a live row's attributes."""
-    tree = attributes_of(row)
-    return marks.decode(tree.get(marks.KEY)) if isinstance(tree, dict) else None
-
-
-def attributes_text(leaves: Fields, mark: Mark | None) -> str:
-    """Return the JSON text of new attributes: the leaves that have a value, and the mark."""
-    tree: dict[str, Any] = {}
-    for path, value in leaves.items():
-        if value is not None:
-            set_leaf(tree, path[1:], value)
-    if mark is not None:
-        tree[marks.KEY] = marks.encode(mark)
-    return json.dumps(tree, ensure_ascii=False)
-
-
-def merged_attributes(row: Row, leaves: Fields, mark: Mark | None) -> str:
-    """Return the text of a fresh row's attributes with our leaves set or removed and our mark renewed.
-
-    Keys that are not ours stay as they are; without a `mark` ours is taken off. Raises CannotMergeError.
-    """
-    tree = attributes_of(row)
-    if not isinstance(tree, dict):
-        raise CannotMergeError("its attributes are not a JSON object, so keys cannot be merged into them")
-    for path, value in leaves.items():
-        if value is None:
-            remove_leaf(tree, path[1:])
-        else:
-            set_leaf(tree, path[1:], value)
-    tree.pop(marks.KEY, None)
-    if mark is not None:
-        tree[marks.KEY] = marks.encode(mark)
-    return json.dumps(tree, ensure_ascii=False)
-
-
-def split_attributes(fields: Fields) -> tuple[dict[Path, Value], dict[Path, Value]]:
-    """Return (everything else, the leaves of attributes)."""
-    leaves = {path: value for path, value in fields.items() if path[0] == ATTRIBUTES}
-    return {path: value for path, value in fields.items() if path not in leaves}, leaves
 
 
 # --- forms -------------------------------------------------------------------------------------------------

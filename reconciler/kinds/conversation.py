@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from reconciler.kinds import mark as marks
+from reconciler.kinds.attributes import ATTRIBUTES, flatten, live_attributes, merged_attributes
 from reconciler.kinds.base import (
-    ATTRIBUTES,
     Claim,
     Declared,
     Finding,
@@ -20,10 +20,7 @@ from reconciler.kinds.base import (
     MarkHome,
     Site,
     crud_steps,
-    flatten,
     instance_path,
-    live_attributes,
-    merged_attributes,
     named_form,
 )
 from reconciler.kinds.fields import NONE, Flag, FreeText, Name, Names, Object, Spec, duration, one_of
@@ -183,8 +180,10 @@ def fits(mark: Mark, fields: Fields, sid: str) -> bool:
         return False
     if mark.closing:
         return name.endswith(f"~{sid[-6:]}")
-    set_by_us = mark.fields.get("unique_name") == marks.fingerprint(name)
-    return set_by_us or name == default_name(mark.owner.stack, mark.key)
+    recorded = mark.fields.get("unique_name")
+    set_by_us = recorded == marks.name_print(name)
+    default = default_name(mark.owner.stack, mark.key)
+    return set_by_us or name == default or re.fullmatch(re.escape(default) + r"~\d+", name) is not None
 
 
 def check(resources: Sequence[Resource], site: Site) -> Iterator[Finding]:  # noqa: ARG001 - a hook
@@ -229,6 +228,7 @@ KIND = Kind(
     to_form=to_form,
     from_live=from_live,
     write_only=frozenset({"timers"}),
+    public=frozenset({("unique_name",)}),
     clear={"timers": "PT0S", "attributes": "{}"},
     mark=MarkHome.ATTRIBUTES,
     takes_over=False,

@@ -1,7 +1,7 @@
 """A Mark → the JSON under one reserved key of `attributes`, and back; what we last set, as short hashes.
 
-Chat clients can read marks, so nothing in one may give a secret away: a value that is sensitive or holds a
-phone number is recorded as ``?`` (we set it) instead of a hash, because a phone number has too few guesses.
+Chat clients can read marks, so nothing in one may give a secret away: of a value that is sensitive or may
+hold a phone number only that we set it is recorded, because a phone number has too few guesses.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ KEY = "reconciler"
 VERSION = 1
 LIMIT_BYTES = 1024
 SET_UNSEEN = "?"
+"""What the field map holds of a value whose hash would give it away."""
+SET_SECRET = "!"  # noqa: S105 - a sign, not a password
+"""What the field map holds of a sensitive value: never shown, also not once it is no longer sensitive."""
 WHOLE = ""
 """The path under which a child that bears no mark of its own has one print for all of it."""
-_PHONE = re.compile(r"\+\d{6,}")
+_DIGITS = re.compile(r"\d{9,}")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s().-]+(?=\d)")
 
 
 def canonical(value: Any) -> str:
@@ -36,9 +40,18 @@ def canonical(value: Any) -> str:
 
 def fingerprint(value: Value) -> str:
     """Return what the field map holds of a value that we set."""
-    if isinstance(value, Secret | Ref | Joined | Lookup) or _PHONE.search(canonical(value)):
+    if isinstance(value, Secret):
+        return SET_SECRET
+    if isinstance(value, Ref | Joined | Lookup):
         return SET_UNSEEN
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:6]
+    if _DIGITS.search(_BETWEEN_DIGITS.sub("", canonical(value))):  # it may well be a phone number
+        return SET_UNSEEN
+    return hashlib.sha256(canonical(value).encode(errors="surrogatepass")).hexdigest()[:6]
+
+
+def name_print(name: str) -> str:
+    """Return what the field map holds of a name, which whoever reads the mark can read too: always a hash."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def dotted(path: Path) -> str:
@@ -56,9 +69,10 @@ def encode(mark: Mark) -> dict[str, Any]:
 
 def decode(data: Any) -> Mark | None:
     """Read a mark from live attributes; garbage is no mark. A newer version's mark names an unknown owner."""
-    if not isinstance(data, dict) or not isinstance(data.get("v"), int):
+    version = data.get("v") if isinstance(data, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         return None
-    if data["v"] > VERSION:
+    if version > VERSION:
         return Mark(Owner(""), "", newer=True)
     stack, key = data.get("o"), data.get("k")
     if not (isinstance(stack, str) and isinstance(key, str) and stack and key):
@@ -72,7 +86,7 @@ def decode(data: Any) -> Mark | None:
 
 def size_bytes(mark: Mark) -> int:
     """Return how much of `attributes` a mark takes."""
-    return len(canonical({KEY: encode(mark)}).encode())
+    return len(canonical({KEY: encode(mark)}).encode(errors="surrogatepass"))
 
 
 def _text(value: Any) -> str:

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import conversation
+from reconciler.kinds.attributes import ATTRIBUTES, flatten, live_attributes
 from reconciler.kinds.base import (
-    ATTRIBUTES,
     CannotDeclareError,
     Claim,
     Declared,
@@ -20,8 +20,6 @@ from reconciler.kinds.base import (
     Kind,
     MarkHome,
     Site,
-    flatten,
-    live_attributes,
     named_form,
 )
 from reconciler.kinds.fields import NONE, Name, Object, Spec

@@ -30,7 +30,7 @@ SYMBOLS: dict[Action, str] = {
 }
 """The sign of each action; a replacement that deletes first has ``-/+``."""
 
-_UNSEEN = "?"
+_UNSEEN = "!"
 _PAIR = frozenset({("address",), ("proxy",)})
 
 REMOVALS = frozenset({Action.CLOSE, Action.DELETE, Action.RELEASE})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.pairing import Found
+    from reconciler.pairing.state import Found
 
 
 def genuine(bearers: list[Found], known: Found) -> list[Found]:
