@@ -13,6 +13,7 @@ from reconciler import diagnostics
 from reconciler.desired import read_desired
 from reconciler.diff import Removal, diff, operations
 from reconciler.documents import read_stack
+from reconciler.evidence import held_elsewhere
 from reconciler.kinds import KINDS
 from reconciler.model import Graph, Operation, Plan, Resource, Target
 from reconciler.observed import observe, resolve_service
@@ -69,6 +70,14 @@ async def make_plan(
     consents = stack.transitions
     desired, observed = await observe(gateway, stack.desired, kinds, target, consents)
     plan = diff(desired, observed, kinds, target, Removal(stack.on_remove), consents)
+    # What is refused no longer frees anything, so what waited for that is asked about again.
+    while held := await held_elsewhere(gateway, plan, observed.graph, kinds):
+        observed = replace(
+            observed,
+            refused=observed.refused | held.keys(),
+            diagnostics=(*observed.diagnostics, *held.values()),
+        )
+        plan = diff(desired, observed, kinds, target, Removal(stack.on_remove), consents)
     return Planned(restricted(plan, only), _closed(observed.graph, kinds))
 
 

@@ -147,6 +147,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "gateway": ("model", "step", "diagnostics", "pace", "transport"),
     "executor": ("model", "step", "diagnostics", "kinds", "diff"),
     "observed": ("model", "diagnostics", "kinds", "pairing", "pools", "transitions"),
+    "evidence": ("model", "diagnostics", "kinds", "diff", "observed"),
     "emulator": ("emulator",),
 }
 """Room → all of ours that it may import at run time. What is missing here is free in this respect."""

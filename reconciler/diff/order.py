@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from reconciler.kinds.base import Claim
+    from reconciler.model import Plan
 
 MAKES = frozenset({Action.CREATE, Action.ADOPT, Action.UPDATE, Action.REPLACE, Action.MOVE, Action.SEND})
 DROPS = frozenset({Action.REPLACE, Action.CLOSE, Action.DELETE, Action.RELEASE})
@@ -103,12 +104,14 @@ def _claim_edges(changes: tuple[Change, ...], observed: Graph, kinds: Mapping[st
     """Whoever lets a claim go does so before another takes it."""
     holders = _released(changes, observed, kinds)
     for change in changes:
-        if change.action in MAKES:
-            for claim in _gained(change, observed, kinds) & holders.keys():
-                yield Edge(holders[claim], _make(change.address))
+        for claim in gained_claims(change, observed, kinds) & holders.keys():
+            yield Edge(holders[claim], _make(change.address))
 
 
-def _gained(change: Change, observed: Graph, kinds: Mapping[str, Kind]) -> frozenset[Claim]:
+def gained_claims(change: Change, observed: Graph, kinds: Mapping[str, Kind]) -> frozenset[Claim]:
+    """Return what a change newly wants to hold."""
+    if change.action not in MAKES:
+        return frozenset()
     wanted = kinds[change.address.kind].claims(change.address, change.fields)
     return wanted if change.action in _BIRTHS else wanted - _held(change.address, observed, kinds)
 
@@ -137,6 +140,12 @@ def _released(
             kept = kinds[change.address.kind].claims(change.address, change.fields)
             released |= dict.fromkeys(held - kept, _make(change.address))
     return released
+
+
+def freed_sids(plan: Plan) -> frozenset[str]:
+    """Return the sids of all live rows that a plan removes, and so of all that lets go of something."""
+    going = DROPS - {Action.RELEASE}
+    return frozenset(change.live.sid for change in plan.changes if change.action in going and change.live)
 
 
 def _inside(address: Address, by_parent: Mapping[Address, list[Address]]) -> Iterator[Address]:
@@ -190,4 +199,13 @@ def _check_acyclic(edges: set[Edge]) -> None:
     sorter.prepare()
 
 
-__all__ = ["DROPS", "MAKES", "CycleError", "edges_of", "operations", "sorted_operations"]
+__all__ = [
+    "DROPS",
+    "MAKES",
+    "CycleError",
+    "edges_of",
+    "freed_sids",
+    "gained_claims",
+    "operations",
+    "sorted_operations",
+]

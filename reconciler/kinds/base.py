@@ -93,6 +93,31 @@ class Site:
     senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A live row that holds a claim: its sid, what it stands in (sid, name, state), and whose that is."""
+
+    sid: str
+    parent_sid: str
+    name: str
+    state: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """How to ask who holds what a resource claims.
+
+    query      fields → (parameter, value) of a list, None where nothing can be asked
+    holders    a row of that list → the claims it holds, each with its holder
+    """
+
+    path: tuple[str, ...]
+    list_key: str
+    query: Callable[[Fields], tuple[str, str] | None]
+    holders: Callable[[Row], Iterator[tuple[Claim, Holder]]]
+
+
 def no_claims(address: Address, fields: Fields) -> frozenset[Claim]:  # noqa: ARG001 - the shape of a hook
     """Return nothing: a kind that holds nothing exclusive."""
     return frozenset()
@@ -133,6 +158,7 @@ class Kind:
     open_states   the states that are listed, where a kind has a life cycle; others are finished
     named         the natural key that (stack, key) gives a resource whose spec says no other
     claims        what only one live resource can hold, so that whoever holds it must let go first
+    inquiry       how to ask, while planning, who holds what is claimed
     check         the offline rules for all resources of the kind that stand in one place
     stays_when_closed  whether it is left where it is when what it stands in is closed
     """
@@ -166,6 +192,7 @@ class Kind:
     update_method: str = "POST"
     named: Callable[[str, str], Hashable | None] = no_name
     claims: Callable[[Address, Fields], frozenset[Claim]] = no_claims
+    inquiry: Inquiry | None = None
     check: Callable[[Sequence[Resource], Site], Iterator[Finding]] = no_findings
     comparable: Callable[[Path, Value], Value] = as_is
     steps: Callable[[Kind, Half, Change, Target], tuple[Step, ...]] | None = None

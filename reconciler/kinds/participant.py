@@ -11,12 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import conversation
-from reconciler.kinds.attributes import ATTRIBUTES, flatten, live_attributes
+from reconciler.kinds.attributes import ATTRIBUTES, flatten, live_attributes, live_mark
 from reconciler.kinds.base import (
     CannotDeclareError,
     Claim,
     Declared,
     Finding,
+    Holder,
+    Inquiry,
     Kind,
     MarkHome,
     Site,
@@ -220,6 +222,39 @@ def is_address(text: str) -> bool:
     return (not colon or channel in _CHANNELS) and bool(_E164.fullmatch(number))
 
 
+def query(fields: Fields) -> tuple[str, str] | None:
+    """Return how to ask in which conversations a party stands."""
+    address = fields.get(("address",))
+    return ("Address", address) if isinstance(address, str) and ("proxy",) in fields else None
+
+
+def holders(row: Row) -> Iterator[tuple[Claim, Holder]]:
+    """Yield the pair that a row of ParticipantConversations holds; a closed conversation holds none."""
+    binding = row.get("participant_messaging_binding") or {}
+    address, proxy = binding.get("address"), binding.get("proxy_address")
+    if not (address and proxy) or row.get("conversation_state") == "closed":
+        return
+    mark = live_mark({ATTRIBUTES: row.get("conversation_attributes")})
+    yield (
+        ("pair", str(address), str(proxy)),
+        Holder(
+            sid=str(row.get("participant_sid")),
+            parent_sid=str(row.get("conversation_sid")),
+            name=str(row.get("conversation_unique_name") or row.get("conversation_friendly_name") or ""),
+            state=str(row.get("conversation_state")),
+            owner=str(mark.owner) if mark else "",
+        ),
+    )
+
+
+INQUIRY = Inquiry(
+    path=("v1", "Services", "{service}", "ParticipantConversations"),
+    list_key="conversations",
+    query=query,
+    holders=holders,
+)
+
+
 KIND = Kind(
     name="participant",
     plural="participants",
@@ -239,6 +274,7 @@ KIND = Kind(
     capacity=1000,
     stays_when_closed=True,
     claims=claims,
+    inquiry=INQUIRY,
     check=check,
     attributes_limit_bytes=4 * 1024,
 )

@@ -1,0 +1,82 @@
+"""A Plan → what must be known beyond it before it is carried out: who holds what it wants to take.
+
+Twilio lets one open participant hold a pair. Asking while planning turns a refusal halfway through an apply
+into a line of the plan that names the holder. Only reads, one for each distinct party, and a limited number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler import diagnostics
+from reconciler.diff import freed_sids, gained_claims
+from reconciler.observed import together
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.gateway import Gateway
+    from reconciler.kinds.base import Claim, Holder, Inquiry, Kind
+    from reconciler.model import Address, Change, Graph, Plan
+
+MOST_READS = 100
+
+
+async def held_elsewhere(
+    gateway: Gateway, plan: Plan, observed: Graph, kinds: tuple[Kind, ...], most_reads: int = MOST_READS
+) -> dict[Address, Diagnostic]:
+    """Return, for each address that wants what another live row keeps, an error that names the holder.
+
+    Where more parties are new than `most_reads`, the rest is left to Twilio's own refusal.
+    """
+    by_name = {kind.name: kind for kind in kinds}
+    questions = _questions(plan, observed, by_name)
+    asked = sorted({query for _, _, query in questions})[:most_reads]
+    answers = await together(_ask(gateway, plan, by_name, query) for query in asked)
+    holders: dict[Claim, Holder] = {claim: holder for answer in answers for claim, holder in answer.items()}
+    freed = freed_sids(plan)
+    problems: dict[Address, Diagnostic] = {}
+    for change, claims, _ in questions:
+        for claim in claims:
+            holder = holders.get(claim)
+            if holder is not None and not freed & {holder.sid, holder.parent_sid}:
+                problems[change.address] = _held(change, holder)
+    return problems
+
+
+def _questions(
+    plan: Plan, observed: Graph, kinds: Mapping[str, Kind]
+) -> list[tuple[Change, frozenset[Claim], tuple[str, str, str]]]:
+    """Return (change, what it newly wants to hold, whom to ask about) for all that can be asked."""
+    found = []
+    for change in plan.changes:
+        inquiry = kinds[change.address.kind].inquiry
+        claims = gained_claims(change, observed, kinds)
+        query = inquiry.query(change.fields) if inquiry and claims else None
+        if query is not None:
+            found.append((change, claims, (change.address.kind, *query)))
+    return found
+
+
+async def _ask(
+    gateway: Gateway, plan: Plan, kinds: Mapping[str, Kind], query: tuple[str, str, str]
+) -> dict[Claim, Holder]:
+    name, parameter, value = query
+    kind = kinds[name]
+    inquiry: Inquiry | None = kind.inquiry
+    assert inquiry is not None  # noqa: S101 - it made the query
+    path = tuple(plan.target.service_sid if part == "{service}" else part for part in inquiry.path)
+    rows = await gateway.list(kind.host, path, inquiry.list_key, 50, {parameter: value})
+    return {claim: holder for row in rows for claim, holder in inquiry.holders(row)}
+
+
+def _held(change: Change, holder: Holder) -> Diagnostic:
+    named = f" ({holder.name!r})" if holder.name else ""
+    whose = f"of stack {holder.owner}" if holder.owner else "not marked by any stack"
+    return diagnostics.error(
+        f"what it wants is held by {holder.sid} in {holder.parent_sid}{named}, {holder.state}, {whose}",
+        "Close or change that conversation, or choose another sender. Until then this one is left as it is.",
+        address=change.address,
+        place=change.place,
+    )

@@ -1,0 +1,135 @@
+"""What a plan must know beyond the two graphs: who holds the pairs that it wants."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from worlds import World, edited, random_spec, stack_of
+
+from reconciler.workflow import make_plan
+
+SENDER = "whatsapp:+15550100200"
+FRAME = {"stack": {"name": "one"}, "senders": {"wa": SENDER, "wb": "whatsapp:+15550100210"}}
+
+
+def spec(phones: dict[str, str], **more: Any) -> dict[str, Any]:
+    """Return a stack with a conversation for each key, and a phone in it."""
+    conversations = {
+        key: {"participants": {"p": {"address": phone, "via": "wa"}}} for key, phone in phones.items()
+    }
+    return {**FRAME, "conversations": conversations, **more}
+
+
+def hold(world: World, phone: str, **fields: str) -> str:
+    """Have somebody else hold a pair, in a conversation of theirs."""
+    sid: str = world.call("POST", "Conversations", [*fields.items()])["sid"]
+    form = [("MessagingBinding.Address", f"whatsapp:{phone}"), ("MessagingBinding.ProxyAddress", SENDER)]
+    world.call("POST", f"Conversations/{sid}/Participants", form)
+    return sid
+
+
+def told(world: World, wanted: dict[str, Any]) -> list[str]:
+    plan = world.plan(stack_of(wanted)).plan
+    lines = [f"{change.action} {change.address}" for change in plan.visible]
+    return lines + [f"{one.address}: {one.summary}" for one in plan.diagnostics]
+
+
+@pytest.mark.parametrize("state", ["active", "inactive"])
+def test_the_holder_of_a_pair_is_named_while_planning(state: str) -> None:
+    """Sid, name, state and owner; the address is refused, and the rest of the plan goes on."""
+    world = World()
+    sid = hold(world, "+15550100301", UniqueName="theirs", State=state)
+    lines = told(world, spec({"a": "+15550100301", "b": "+15550100302"}))
+
+    assert lines[:-1] == [
+        "create conversation/a",
+        "create conversation/b",
+        "create conversation/b/participant/p",
+    ]
+    assert lines[-1].startswith("conversation/a/participant/p: what it wants is held by MB")
+    assert f"in {sid} ('theirs'), {state}, not marked by any stack" in lines[-1]
+    events = world.apply(stack_of(spec({"a": "+15550100301", "b": "+15550100302"})))
+    assert [event for event in events if event.kind == "failed"] == []
+
+
+def test_another_stack_is_named_as_the_owner() -> None:
+    """Who reads the plan knows whom to ask."""
+    world = World()
+    world.apply(stack_of(spec({"x": "+15550100301"}, stack={"name": "two"})))
+
+    assert "of stack two" in told(world, spec({"a": "+15550100301"}))[-1]
+
+
+def test_a_closed_conversation_holds_nothing() -> None:
+    """Its participants are still listed, and free."""
+    world = World()
+    sid = hold(world, "+15550100301")
+    world.call("POST", f"Conversations/{sid}", [("State", "closed")])
+
+    assert told(world, spec({"a": "+15550100301"})) == [
+        "create conversation/a",
+        "create conversation/a/participant/p",
+    ]
+
+
+def test_what_the_plan_itself_frees_is_free() -> None:
+    """Swapping, moving and closing are no conflicts."""
+    world = World()
+    world.apply(stack_of(spec({"a": "+15550100301", "b": "+15550100302"})))
+
+    for wanted in (
+        spec({"a": "+15550100302", "b": "+15550100301"}),
+        spec({"c": "+15550100301"}),
+    ):
+        plan = world.plan(stack_of(wanted)).plan
+        assert plan.diagnostics == ()
+
+
+def test_what_is_refused_frees_nothing() -> None:
+    """A ring that cannot be closed is refused whole, instead of failing halfway."""
+    world = World()
+    world.apply(stack_of(spec({"a": "+15550100301", "b": "+15550100302"})))
+    hold(world, "+15550100303")
+    wanted = spec({"a": "+15550100303", "b": "+15550100301"})
+    lines = told(world, wanted)
+
+    assert [line.partition(":")[0] for line in lines] == [
+        "conversation/a/participant/p",
+        "conversation/b/participant/p",
+    ]
+    assert world.apply(stack_of(wanted)) == []
+
+
+def test_reads_are_one_for_each_party_and_limited() -> None:
+    """Ten conversations with one party ask once; nothing new asks nothing."""
+    world = World()
+    wanted = spec({f"c{n}": f"+155501003{n:02}" for n in range(5)})
+    gateway = world.gateway
+    asyncio.run(make_plan(stack_of(wanted), gateway))
+    before = gateway.calls["GET"]
+    world.apply(stack_of(wanted))
+    resting = world.gateway
+    asyncio.run(make_plan(stack_of(wanted), resting))
+
+    # configuration, two lists, and one question for each missing name and each party
+    assert before == 1 + 2 + 5 + 5
+    # configuration, two lists, and the participants of each conversation
+    assert resting.calls["GET"] == 1 + 2 + 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_apply_never_runs_into_a_pair_that_others_hold(seed: int) -> None:
+    """Random stacks in a world where others hold some of the pairs: refused while planning, never failed."""
+    dice = random.Random(seed)
+    world, wanted = World(seed=seed), random_spec(dice)
+    for phone in dice.sample([f"+155501003{n:02}" for n in range(12)], 4):
+        hold(world, phone)
+    for _ in range(3):
+        events = world.apply(stack_of(wanted))
+
+        assert [event.detail for event in events if event.kind in ("failed", "skipped")] == []
+        assert world.plan(stack_of(wanted)).plan.visible == ()
+        wanted = edited(dice, wanted)
