@@ -150,8 +150,11 @@ class _Reader:
     ) -> tuple[Graph, tuple[Found, ...]]:
         path = self._path(kind)
         rows = await self._listed(kind, path, include_closed=include_closed)
+        listed = {kind.natural_key(kind.from_live(row)) for row in rows}
         missing = await together(
-            self._by_name(kind, path, resource) for resource in wanted if not _listed(kind, resource, rows)
+            self._by_name(kind, path, resource)
+            for resource in wanted
+            if kind.natural_key(resource.fields) not in listed
         )
         rows += [row for _, row in missing if row is not None]
         named = {resource.address: resource for resource, _ in missing}
@@ -277,11 +280,6 @@ def found_row(kind: Kind, row: Row) -> Found:
     state = str(row.get("state") or "") if kind.open_states else ""
     created = str(row.get("date_created") or "")
     return Found(kind.from_live(row), Live(str(row.get("sid") or ""), computed, mark, state, created))
-
-
-def _listed(kind: Kind, resource: Resource, rows: list[Row]) -> bool:
-    name = kind.natural_key(resource.fields)
-    return any(kind.natural_key(kind.from_live(row)) == name for row in rows)
 
 
 def _renamed(resource: Resource, name: str) -> Resource:

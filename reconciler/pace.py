@@ -66,7 +66,8 @@ class Concurrency:
         """Give the place back."""
         async with self._free:
             self._running -= 1
-            self._free.notify_all()
+            # As many as there is room for: waking all of them would cost each call one look at each other.
+            self._free.notify(max(1, self.most - self._running))
 
     def slow_down(self) -> None:
         """Halve the limit: Twilio said 429."""

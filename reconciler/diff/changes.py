@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,9 @@ def diff(
     consents = transitions or Transitions()
     by_name = {kind.name: kind for kind in kinds}
     order = {kind.name: n for n, kind in enumerate(kinds)}
-    sides = Sides(desired, observed.graph, by_name, order, target.owner, removal, consents)
+    sides = Sides(
+        desired, observed.graph, by_name, order, target.owner, removal, consents, _superseded(observed.graph)
+    )
     left_out = _left_out(sides, observed.refused)
     changes = {
         **_wanted_changes(sides, left_out),
@@ -88,6 +91,12 @@ def diff(
         diagnostics=tuple(problems),
     )
     return _with_edges(plan, sides) if shown else replace(plan, changes=())
+
+
+def _superseded(observed: Graph) -> dict[Address, str]:
+    """Return address → the sid of the row that has to make way for it."""
+    leaving = ((plain(address), row) for address, row in observed.resources.items() if "~" in address.key)
+    return {address: row.live.sid for address, row in leaving if row.live}
 
 
 def _with_edges(plan: Plan, sides: Sides) -> Plan:
@@ -193,12 +202,7 @@ def _wanted_change(sides: Sides, wanted: Resource, reborn: set[Address]) -> Chan
 
 def _predecessor(sides: Sides, wanted: Resource, before: Mark | None) -> str:
     """Return the sid of the row that had this key until now and is on its way out: it stays known as ours."""
-    address = wanted.address
-    for other, row in sides.observed.resources.items():
-        named = other.parent == address.parent and other.kind == address.kind
-        if named and other.key.startswith(f"{address.key}~") and row.live:
-            return row.live.sid
-    return before.predecessor if before else ""
+    return sides.superseded.get(wanted.address) or (before.predecessor if before else "")
 
 
 def _kept_action(sides: Sides, kind: Kind, wanted: Resource, mark: Mark | None) -> tuple[Action, str]:
@@ -324,18 +328,19 @@ def _over_capacity(
 ) -> dict[tuple[Address | None, str], Diagnostic]:
     """Return, by parent and kind, where Twilio's limit leaves no room beside what others added."""
     crowded: dict[tuple[Address | None, str], Diagnostic] = {}
+    wanted = Counter((a.parent, a.kind) for a in sides.desired.resources)
+    staying = (r.address for r in sides.observed.strangers if r.address not in changes)
+    others = Counter((a.parent, a.kind) for a in staying)
     for address, change in changes.items():
         kind, family = sides.kinds[address.kind], (address.parent, address.kind)
         if kind.capacity is None or change.action is not Action.CREATE or family in crowded:
             continue
-        wanted = sum(1 for a in sides.desired.resources if (a.parent, a.kind) == family)
-        staying = [r.address for r in sides.observed.strangers if r.address not in changes]
-        others = sum(1 for a in staying if (a.parent, a.kind) == family)
-        if wanted + others > kind.capacity:
+        if wanted[family] + others[family] > kind.capacity:
             crowded[family] = diagnostics.error(
-                f"{wanted} {kind.plural} are wanted beside {others} that others added; "
+                f"{wanted[family]} {kind.plural} are wanted beside {others[family]} that others added; "
                 f"Twilio allows {kind.capacity}",
-                f"Remove {wanted + others - kind.capacity} of them. None is created until there is room.",
+                f"Remove {wanted[family] + others[family] - kind.capacity} of them. "
+                "None is created until there is room.",
                 address=address.parent,
                 place=change.place,
             )

@@ -48,9 +48,14 @@ def edges_of(changes: tuple[Change, ...], observed: Graph, kinds: Mapping[str, K
         )
         if edge.before in exist and edge.after in exist and edge.before != edge.after
     }
+    following: dict[Operation, set[Operation]] = defaultdict(set)
+    for edge in edges:
+        following[edge.before].add(edge.after)
     for change in changes:
         if change.action is Action.REPLACE:
-            edges.add(_replace_edge(change.address, edges))
+            edge = _replace_edge(change.address, following)
+            following[edge.before].add(edge.after)
+            edges.add(edge)
     _check_acyclic(edges)
     return tuple(sorted(edges))
 
@@ -171,22 +176,19 @@ def _capacity_edges(
             yield from (Edge(_drop(gone), _make(new)) for gone in leaving for new in arriving)
 
 
-def _replace_edge(address: Address, edges: set[Edge]) -> Edge:
+def _replace_edge(address: Address, following: Mapping[Operation, set[Operation]]) -> Edge:
     """Create first, unless something already says that the old one must be gone before."""
     make, drop = _make(address), _drop(address)
-    return Edge(drop, make) if _reaches(drop, make, edges) else Edge(make, drop)
+    return Edge(drop, make) if _reaches(drop, make, following) else Edge(make, drop)
 
 
-def _reaches(start: Operation, goal: Operation, edges: set[Edge]) -> bool:
-    following: dict[Operation, list[Operation]] = defaultdict(list)
-    for edge in edges:
-        following[edge.before].append(edge.after)
+def _reaches(start: Operation, goal: Operation, following: Mapping[Operation, set[Operation]]) -> bool:
     seen, waiting = {start}, [start]
     while waiting:
         operation = waiting.pop()
         if operation == goal:
             return True
-        fresh = [after for after in following[operation] if after not in seen]
+        fresh = [after for after in following.get(operation, ()) if after not in seen]
         seen.update(fresh)
         waiting += fresh
     return False

@@ -33,6 +33,8 @@ class Sides:
     owner: Owner
     removal: Removal
     transitions: Transitions
+    superseded: Mapping[Address, str]
+    """Address → the sid of a live row that had its key and has to make way."""
 
     def rank(self, address: Address) -> tuple[tuple[int, str], ...]:
         """Parents before children, kinds in their listed order, keys by name."""
