@@ -53,7 +53,8 @@ def validated(
     if not isinstance(node, Mapping):
         found = shape(as_input(node))
         remedy = missing_space(node.text) if isinstance(node, Scalar) else ""
-        problems.append(error(f"expected a map of fields, found {found}", remedy, place=node.place))
+        summary = f"expected a map of fields, found {found}"
+        problems.append(error(summary, remedy or _fields_of(model), place=node.place))
         return None
     try:
         return model.model_validate(as_input(node))
@@ -82,7 +83,18 @@ def _problem(
     if told["type"] == "spec":
         return error(told["ctx"]["summary"], told["ctx"]["detail"], place=at.place)
     found = shape(as_input(at))
-    return error(f"expected a map of fields, found {found}", place=at.place)
+    detail = _fields_of(_model_at(model, location))
+    return error(f"expected a map of fields, found {found}", detail, place=at.place)
+
+
+def _fields_of(model: type[BaseModel]) -> str:
+    return f"Write `field: value` lines below it. Its fields: {', '.join(model.model_fields)}."
+
+
+def not_names(name: str, node: Node, place: Place) -> Diagnostic:
+    """Say that a block is no map of names, and how one is written."""
+    detail = f"Write each one below it under a name you choose:\n{name}:\n  my-name: …"
+    return error(f"{name} is a map of names, found {shape(as_input(node))}", detail, place=place)
 
 
 def _node_at(node: Node, location: list[str]) -> Node | None:

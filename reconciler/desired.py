@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reconciler.border import as_input, unknown_key, validated
+from reconciler.border import as_input, not_names, unknown_key, validated
 from reconciler.consents import BLOCKS, read_transitions
 from reconciler.diagnostics import SpecError, error, warning
 from reconciler.expressions import Scope, nearest, substitute
@@ -28,7 +28,8 @@ from reconciler.nodes import (
 )
 from reconciler.references import References
 from reconciler.rules import check_graph
-from reconciler.stack import EnvironmentSpec, Stack, StackSpec, sender_problem
+from reconciler.safety import Limits as RemovalLimits
+from reconciler.stack import EnvironmentSpec, Limits, Stack, StackSpec, sender_problem
 from reconciler.variables import Inputs, concealed, settle
 
 if TYPE_CHECKING:
@@ -56,14 +57,15 @@ def read_desired(
     document: Document, kinds: tuple[Kind, ...], inputs: Inputs
 ) -> tuple[Stack, tuple[Diagnostic, ...]]:
     """Return the stack and the warnings. Raises SpecError with every problem of every file."""
-    reading = _Reading(document.root, kinds)
-    _check_blocks(reading)
+    reading = _Reading(document.root, kinds, warnings=list(document.warnings))
+    _check_blocks(reading, document)
     stack, environment = _frame(reading, inputs.environment)
     variables = settle(
         _map_at(reading, "variables"),
         _environment_variables(reading, inputs.environment),
         inputs,
         reading.problems,
+        is_partial=not _is_settled(reading, inputs.environment),
     )
     scope = Scope(variables, inputs.environment, reference=References(reading.root, reading.kinds))
     senders = _senders(reading, scope)
@@ -98,25 +100,30 @@ def _stack(
     graph: Graph,
     senders: abc.Mapping[str, tuple[str, ...]],
 ) -> Stack:
-    rate: int | None = None
-    for limits in (environment.limits if environment else None, spec.limits):
-        rate = limits.writes_per_second if rate is None and limits else rate
+    written = [limits for limits in (environment and environment.limits, spec.limits) if limits]
     return Stack(
         owner,
         spec.service,
         spec.on_remove,
         graph,
         account=(environment.account or "") if environment else "",
-        writes_per_second=10 if rate is None else rate,
+        writes_per_second=_first(written, "writes_per_second", 10),
         senders=senders,
+        limits=RemovalLimits(_first(written, "remove", 10), _first(written, "remove_percent", 30)),
     )
+
+
+def _first(written: list[Limits], name: str, default: int) -> int:
+    """Return a limit as the environment has it, else the stack, else the default."""
+    given = [getattr(limits, name) for limits in written if getattr(limits, name) is not None]
+    return int(given[0]) if given else default
 
 
 # --- the frame ---------------------------------------------------------------------------------------------
 
 
-def _check_blocks(reading: _Reading) -> None:
-    """Say which top-level keys are none of ours."""
+def _check_blocks(reading: _Reading, document: Document) -> None:
+    """Say which top-level keys are none of ours, and that `stack:` is missing if none was meant to be it."""
     known = [
         *BLOCKS,
         "stack",
@@ -125,9 +132,10 @@ def _check_blocks(reading: _Reading) -> None:
         "senders",
         *(k.plural for k in reading.kinds if k.parent is None),
     ]
-    for entry in reading.root:
-        if entry.key.text not in known:
-            reading.problems.append(unknown_key(entry.key, known))
+    unknown = [entry.key for entry in reading.root if entry.key.text not in known]
+    reading.problems += [unknown_key(key, known) for key in unknown]
+    if document.stackless and not any(nearest(key.text, known) == "stack" for key in unknown):
+        reading.problems.append(document.stackless)
 
 
 def _map_at(reading: _Reading, name: str) -> Mapping | None:
@@ -136,8 +144,7 @@ def _map_at(reading: _Reading, name: str) -> Mapping | None:
     if node is None or isinstance(node, Mapping) or is_null(node):
         return node if isinstance(node, Mapping) else None
     if not isinstance(node, Failed):
-        found = shape(as_input(node))
-        reading.problems.append(error(f"{name} is a map of names, found {found}", place=node.place))
+        reading.problems.append(not_names(name, node, node.place))
     return None
 
 
@@ -171,6 +178,13 @@ def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, Envir
         spec = validated(reading.problems, EnvironmentSpec, scoped, one.key.place)
         chosen = spec if one.key.text == environment else chosen
     return stack, chosen
+
+
+def _is_settled(reading: _Reading, environment: str) -> bool:
+    """Whether the environment is one that the stack has, or none is chosen of a stack without any."""
+    block = reading.root.get("environments")
+    names = [entry.key.text for entry in block] if isinstance(block, Mapping) else []
+    return environment in names if names else not environment
 
 
 def _without(node: Node, name: str) -> Node:
@@ -249,10 +263,7 @@ def _read_resource(
         if isinstance(block, Mapping):
             _read_level(reading, child, block, address, site)
         elif block is not None and not is_null(block) and not isinstance(block, Failed):
-            found = shape(as_input(block))
-            reading.problems.append(
-                error(f"{child.plural} is a map of names, found {found}", place=block.place)
-            )
+            reading.problems.append(not_names(child.plural, block, block.place))
 
 
 def _declared(

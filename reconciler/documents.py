@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.diagnostics import SpecError, error
+from reconciler.diagnostics import SpecError, error, warning
 from reconciler.model import Place
 from reconciler.nodes import (
     Entry,
@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 _MAX_FILES = 2_000
+_MOST_NAMED = 3
 _GLOB = frozenset("*?[")
 
 
@@ -60,13 +61,16 @@ class Document:
     """One stack as written.
 
     `sources` holds each file's lines for quoting, under its name as a person types it. `folder` is the
-    stack's folder and `files` are the files read, links resolved.
+    stack's folder and `files` are the files read, links resolved. `stackless` says what is wrong where no
+    file has a `stack:` block.
     """
 
     root: Mapping
     sources: abc.Mapping[str, tuple[str, ...]]
     folder: Path
     files: tuple[Path, ...]
+    warnings: tuple[Diagnostic, ...] = ()
+    stackless: Diagnostic | None = None
 
 
 @dataclass(slots=True)
@@ -92,11 +96,51 @@ def read_stack(path: Path) -> Document:
         _read_file(*reading.queue.popleft(), reading)
     roots = [root for root in reading.files.values() if root]
     root = _merge(roots, reading.problems)
-    if len(roots) == len(reading.files) and roots and root.entry("stack") is None:
-        reading.problems.append(_without_stack(path, reading))
+    stack = root.entry("stack")
+    beside = _beside(path, reading)
+    is_part = stack is None and len(roots) == len(reading.files) and not path.is_dir()
+    frame = next((one for one in beside if is_part and _has_stack(one)), None)
+    if frame:
+        detail = f"{frame} beside it has one: name the folder, {path.parent}, to use both."
+        reading.problems.append(error("there is no stack: block", detail, place=Place(str(path), 1, 1)))
     if reading.problems:
         raise SpecError(sorted(reading.problems, key=_order), reading.sources)
-    return Document(root, reading.sources, reading.folder, tuple(reading.files))
+    warnings = _unread(path, stack.key.place, beside) if stack else ()
+    stackless = None if stack else _without_stack(path, reading)
+    return Document(root, reading.sources, reading.folder, tuple(reading.files), warnings, stackless)
+
+
+def _beside(path: Path, reading: _Reading) -> list[Path]:
+    """Return the specs that lie beside a stack and were not read: .yaml by a file, .yml by a folder."""
+    ending, folder = (".yml", path) if path.is_dir() else (".yaml", path.parent)
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    found = [folder / name for name in names if name.endswith(ending) and not name.startswith(".")]
+    return [one for one in found if _resolved(one) not in reading.files and one.is_file()]
+
+
+def _has_stack(path: Path) -> bool:
+    root = read(path, str(path)).root
+    return isinstance(root, Mapping) and root.entry("stack") is not None
+
+
+def _unread(path: Path, place: Place, beside: list[Path]) -> tuple[Diagnostic, ...]:
+    """Warn of files that look like a part of the stack and are none; one with a frame is another stack."""
+    left = beside if path.is_dir() else [one for one in beside if not _has_stack(one)]
+    if not left:
+        return ()
+    names = ", ".join([*(one.name for one in left[:_MOST_NAMED]), *["…"] * (len(left) > _MOST_NAMED)])
+    if path.is_dir():
+        summary = f"{len(left)} .yml {'file is' if len(left) == 1 else 'files are'} not read: {names}"
+        return (warning(summary, "Specs end in .yaml: rename what belongs to the stack.", place=place),)
+    lie = "other *.yaml file lies" if len(left) == 1 else "other *.yaml files lie"
+    summary = (
+        f"{len(left)} {lie} beside {path.name} and {'is' if len(left) == 1 else 'are'} not read: {names}"
+    )
+    detail = f"What only they describe counts as removed. For the whole stack name the folder: {path.parent}"
+    return (warning(summary, detail, place=place),)
 
 
 def _order(problem: Diagnostic) -> tuple[bool, Place, str]:

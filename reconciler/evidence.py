@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
 from reconciler.diff import freed_sids, gained_claims
+from reconciler.kinds.base import instance_path
+from reconciler.model import Action
 from reconciler.observed import together
+from reconciler.safety import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +46,31 @@ async def held_elsewhere(
             if holder is not None and not freed & {holder.sid, holder.parent_sid}:
                 problems[change.address] = _held(change, holder)
     return problems
+
+
+async def transcripts(gateway: Gateway, plan: Plan, kinds: tuple[Kind, ...]) -> dict[Address, Transcript]:
+    """Return what each deletion of a conversation would lose: one read for each."""
+    by_name = {kind.name: kind for kind in kinds}
+    going = [
+        change
+        for change in plan.changes
+        if change.action is Action.DELETE and by_name[change.address.kind].transcript and change.live
+    ]
+    found = await together(
+        _transcript(gateway, plan, by_name[change.address.kind], change) for change in going
+    )
+    return {change.address: one for change, one in zip(going, found, strict=True)}
+
+
+async def _transcript(gateway: Gateway, plan: Plan, kind: Kind, change: Change) -> Transcript:
+    """Ask for the last message only: its index says how many there were."""
+    segments = (*instance_path(kind, change, plan.target), kind.transcript)
+    path = tuple(segment for segment in segments if isinstance(segment, str))
+    page = await gateway.get(kind.host, path, {"PageSize": "1", "Order": "desc"})
+    rows = page.get(kind.transcript.lower()) or []
+    if not rows:
+        return Transcript(0, "")
+    return Transcript(int(rows[0].get("index") or 0) + 1, str(rows[0].get("date_created") or ""))
 
 
 def _questions(

@@ -91,7 +91,8 @@ def parse(scalar: Scalar) -> tuple[str | Expression | Diagnostic, ...]:
         inside = _INSIDE.match(text, end)
         if not inside:
             detail = f"Close it with }}, as in ${{var.name}}. {_LITERAL}"
-            return (error("this ${ is never closed", detail, place=place),)
+            parts.append(error("this ${ is never closed", detail, place=place))
+            continue
         parts.append(_expression(inside[1].strip(), place, hide=scalar.sensitive))
         end = inside.end()
     return _joined([*parts, text[end:]])

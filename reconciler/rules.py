@@ -14,7 +14,7 @@ from reconciler.diff.compare import largest_mark
 from reconciler.kinds import mark as marks
 from reconciler.kinds.attributes import ATTRIBUTES, attributes_text, split_attributes
 from reconciler.kinds.base import Finding, Kind, MarkHome, Site
-from reconciler.model import Address, Graph, Joined, Ref, Resource, Secret, refs_in
+from reconciler.model import Address, Graph, Joined, Pool, Ref, Resource, Secret, refs_in
 from reconciler.pools import settle_pools
 
 if TYPE_CHECKING:
@@ -40,10 +40,16 @@ def check_graph(graph: Graph, kinds: tuple[Kind, ...], site: Site, owner: Owner)
     for resource in graph.resources.values():
         families[resource.address.parent, resource.address.kind].append(resource)
     found = [finding for siblings in families.values() for finding in _check_family(siblings, by_name, site)]
+    children: dict[Address, dict[str, str]] = defaultdict(dict)
+    for address in graph.resources:
+        if address.parent is not None and by_name[address.kind].mark is MarkHome.PARENT:
+            children[address.parent][address.key] = _SID
     for resource in graph.resources.values():
-        found += _check_sizes(graph, resource, by_name, owner)
+        found += _check_sizes(resource, children.get(resource.address, {}), by_name, owner)
     settled, unplaced = settle_pools(graph, by_name, {})
     for address in unplaced:
+        if Pool(()) in graph.resources[address].fields.values():
+            continue  # a sender that could not be read, which was told where it stands
         detail = "Each conversation of a party needs a number of its own: add numbers to the pool."
         found.append(Finding(address, ("via",), "the pool has no number left for this party", detail))
     problems = [_diagnostic(graph, finding) for finding in found]
@@ -105,7 +111,7 @@ def _values(resource: Resource) -> tuple[Value, ...]:
 
 
 def _check_sizes(
-    graph: Graph, resource: Resource, kinds: Mapping[str, Kind], owner: Owner
+    resource: Resource, children: Mapping[str, str], kinds: Mapping[str, Kind], owner: Owner
 ) -> Iterator[Finding]:
     """Attributes and the mark fit where Twilio keeps them; the reserved key is ours."""
     kind = kinds[resource.address.kind]
@@ -116,7 +122,7 @@ def _check_sizes(
         )
     if kind.mark is not MarkHome.ATTRIBUTES:
         return
-    mark = largest_mark(kind, owner, resource, _children(graph, resource, kinds))
+    mark = largest_mark(kind, owner, resource, children)
     if mark is not None and marks.size_bytes(mark) > marks.LIMIT_BYTES:
         summary = f"too many fields are managed here: the mark would take {marks.size_bytes(mark)} bytes"
         detail = f"{marks.LIMIT_BYTES} are its limit. Put values that change together into one list."
@@ -139,11 +145,3 @@ def _sized(value: Value) -> Value:
     if isinstance(value, Joined):
         return "".join(part if isinstance(part, str) else _SID for part in value.parts)
     return value
-
-
-def _children(graph: Graph, resource: Resource, kinds: Mapping[str, Kind]) -> dict[str, str]:
-    return {
-        address.key: _SID
-        for address in graph.resources
-        if address.parent == resource.address and kinds[address.kind].mark is MarkHome.PARENT
-    }

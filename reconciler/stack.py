@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from reconciler.kinds.fields import NONE, Integer, Name, Object, Spec, one_of, read_name, wrong
+from reconciler.kinds.fields import NONE, Integer, Object, Spec, one_of, read_name, wrong
 from reconciler.kinds.participant import is_address
+from reconciler.safety import Limits as RemovalLimits
 from reconciler.transitions import Transitions
 
 if TYPE_CHECKING:
@@ -43,11 +44,23 @@ def read_account(value: Any) -> str:
     return text
 
 
-class Limits(Spec):
-    """How much one apply may do."""
+def read_service(value: Any) -> str:
+    """Read which Conversations service is meant."""
+    text = read_name(value)
+    if not isinstance(text, str) or not text.strip():
+        wrong("service names no service", "Write default, its name, or its sid (IS…); or take the line out.")
+    return text
 
+
+class Limits(Spec):
+    """How much one apply may do; a removal is refused when `remove` and `remove_percent` are both passed."""
+
+    remove: Integer = NONE
+    """Conversations that may be closed or deleted at once; 10."""
+    remove_percent: Integer = NONE
+    """The share of what is open that may be; 30. Counts from ten conversations up."""
     writes_per_second: Integer = NONE
-    """Creates and deletes per second in the service, and writes per second in each conversation; 10."""
+    """Writes per second, in the service and in each conversation; 10. With 0 there is no limit."""
 
 
 class StackSpec(Spec):
@@ -55,7 +68,7 @@ class StackSpec(Spec):
 
     name: Annotated[str, PlainValidator(read_stack_name), WithJsonSchema({"type": "string"})]
     """The owner of what is created: lower-case letters, digits and dashes."""
-    service: Name = "default"
+    service: Annotated[str, PlainValidator(read_service), WithJsonSchema({"type": "string"})] = "default"
     """The Conversations service: `default`, its name, or its sid."""
     on_remove: Annotated[str, one_of("close", "delete", "release")] = "close"
     """What becomes of a conversation that vanished from the specs: closed, deleted, or no longer managed."""
@@ -87,6 +100,7 @@ class Stack:
     writes_per_second: int = 10
     senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     transitions: Transitions = field(default_factory=Transitions)
+    limits: RemovalLimits = field(default_factory=RemovalLimits)
 
 
 def sender_problem(numbers: tuple[str, ...]) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
     from reconciler.model import Place
     from reconciler.nodes import Node
+    from reconciler.yaml_nodes import Parsed
 
 _PREFIX = "RECONCILER_VAR_"
 
@@ -63,18 +64,27 @@ class _Given:
 
 
 def settle(
-    block: Mapping | None, environment_variables: Mapping | None, inputs: Inputs, problems: list[Diagnostic]
+    block: Mapping | None,
+    environment_variables: Mapping | None,
+    inputs: Inputs,
+    problems: list[Diagnostic],
+    *,
+    is_partial: bool = False,
 ) -> abc.Mapping[str, Node]:
     """Return the value of every variable in `block`; Failed for one with a problem, added to `problems`.
 
     A string or phone is a Scalar, an integer, number or boolean a Typed, a list a Sequence, a map a Mapping;
     every leaf of a sensitive one is sensitive. `environment_variables` is the chosen environment's own map.
+    Where values may be missing because a file or (`is_partial`) the environment could not be read, nothing is
+    said about those that are.
     """
     settled: dict[str, Node] = {entry.key.text: Failed(entry.key.place) for entry in block or ()}
     definitions = [found for entry in block or () if (found := define(entry.key, entry.value, problems))]
+    files = [read(path, str(path)) for path in inputs.files]
+    is_partial = is_partial or any(file.problems for file in files)
     sources = (
         _from_flags(inputs.flags, settled, problems),
-        _from_files(inputs.files, settled, problems),
+        _from_files(files, settled, problems),
         _from_environ(inputs.environ, settled),
         _from_environment(environment_variables, inputs.environment, settled, problems),
         {d.name: _Given(d.default, in_specs=True) for d in definitions if d.default},
@@ -84,7 +94,7 @@ def settle(
         value = next((source[definition.name] for source in sources if definition.name in source), None)
         if value:
             given[definition.name] = definition, value
-        else:
+        elif not is_partial:
             problems.append(_missing(definition, inputs.environment))
     for name in _ordered(given, problems):
         settled[name] = _settled(*given[name], Scope(settled, inputs.environment), problems)
@@ -110,11 +120,10 @@ def _from_flags(
 
 
 def _from_files(
-    files: tuple[Path, ...], known: abc.Collection[str], problems: list[Diagnostic]
+    files: abc.Iterable[Parsed], known: abc.Collection[str], problems: list[Diagnostic]
 ) -> dict[str, _Given]:
     given: dict[str, _Given] = {}
-    for path in files:
-        parsed = read(path, str(path))
+    for parsed in files:
         problems.extend(parsed.problems)
         if isinstance(parsed.root, Mapping):
             given |= _from_map(parsed.root, known, "this file", problems, in_specs=False)

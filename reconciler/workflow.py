@@ -6,6 +6,7 @@ Who calls gives the gateway and the clock, so that a command, a test and a serve
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,23 @@ from reconciler import diagnostics
 from reconciler.desired import read_desired
 from reconciler.diff import Removal, diff, operations
 from reconciler.documents import read_stack
-from reconciler.evidence import held_elsewhere
+from reconciler.evidence import held_elsewhere, transcripts
 from reconciler.kinds import KINDS
 from reconciler.model import Graph, Operation, Plan, Resource, Target
 from reconciler.observed import observe, resolve_service
+from reconciler.safety import Limits, refuse_lost_transcripts, refuse_mass_removal
 from reconciler.transitions import Transitions
 from reconciler.variables import concealed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from reconciler.diagnostics import Diagnostic
     from reconciler.gateway import Gateway
     from reconciler.kinds.base import Kind
+    from reconciler.model import Address
+    from reconciler.pairing import Observed
     from reconciler.stack import Stack
     from reconciler.variables import Inputs
 
@@ -63,22 +67,41 @@ async def make_plan(
     gateway: Gateway,
     *,
     only: Sequence[str] = (),
+    limits: Limits | None = None,
     kinds: tuple[Kind, ...] = KINDS,
 ) -> Planned:
-    """Compare a stack with the account behind `gateway` and return the plan. Only reads."""
+    """Compare a stack with the account behind `gateway` and return the plan. Only reads.
+
+    `limits` stand for the stack's own where they are given. What safety refuses is left out and told.
+    """
     target = await _target(stack, gateway)
-    consents = stack.transitions
-    desired, observed = await observe(gateway, stack.desired, kinds, target, consents)
-    plan = diff(desired, observed, kinds, target, Removal(stack.on_remove), consents)
-    # What is refused no longer frees anything, so what waited for that is asked about again.
-    while held := await held_elsewhere(gateway, plan, observed.graph, kinds):
+    desired, observed = await observe(gateway, stack.desired, kinds, target, stack.transitions)
+    while True:
+        plan = diff(desired, observed, kinds, target, Removal(stack.on_remove), stack.transitions)
+        # What is refused no longer frees anything, so what waited for that is asked about again.
+        refused = await _refused(plan, observed, gateway, kinds, stack, limits or stack.limits)
+        if not refused:
+            known = (*desired.resources, *observed.graph.resources)
+            return Planned(restricted(plan, only, known), _closed(observed.graph, kinds))
         observed = replace(
             observed,
-            refused=observed.refused | held.keys(),
-            diagnostics=(*observed.diagnostics, *held.values()),
+            refused=observed.refused | refused.keys(),
+            diagnostics=(*observed.diagnostics, *dict.fromkeys(refused.values())),
         )
-        plan = diff(desired, observed, kinds, target, Removal(stack.on_remove), consents)
-    return Planned(restricted(plan, only), _closed(observed.graph, kinds))
+
+
+async def _refused(
+    plan: Plan, observed: Observed, gateway: Gateway, kinds: tuple[Kind, ...], stack: Stack, limits: Limits
+) -> dict[Address, Diagnostic]:
+    """Return the addresses that a plan must not touch, and why: limits first, they cost no read."""
+    by_name = {kind.name: kind for kind in kinds}
+    if too_many := refuse_mass_removal(plan, observed.graph, by_name, limits):
+        return too_many
+    lost = await transcripts(gateway, plan, kinds)
+    return {
+        **refuse_lost_transcripts(plan, by_name, lost, stack.transitions),
+        **await held_elsewhere(gateway, plan, observed.graph, kinds),
+    }
 
 
 async def make_destroy_plan(
@@ -94,7 +117,8 @@ async def make_destroy_plan(
     consents = Transitions(moved=stack.transitions.moved, removed=stack.transitions.removed)
     _, observed = await observe(gateway, Graph(), kinds, target, consents, include_closed=True)
     plan = diff(Graph(), observed, kinds, target, Removal.DELETE if delete else Removal.CLOSE, consents)
-    return Planned(restricted(plan, only), () if delete else _closed(observed.graph, kinds))
+    plan = restricted(plan, only, observed.graph.resources)
+    return Planned(plan, () if delete else _closed(observed.graph, kinds))
 
 
 async def _target(stack: Stack, gateway: Gateway) -> Target:
@@ -113,13 +137,15 @@ def _closed(observed: Graph, kinds: tuple[Kind, ...]) -> tuple[Resource, ...]:
     )
 
 
-def restricted(plan: Plan, only: Sequence[str]) -> Plan:
+def restricted(plan: Plan, only: Sequence[str], known: Iterable[Address]) -> Plan:
     """Return the part of `plan` whose addresses match one of the globs, with all that it needs.
 
-    `conversation/order-*` takes what stands in those conversations with it.
+    `conversation/order-*` takes what stands in those conversations with it. `known` is all there is to match,
+    planned or live. Raises ReconcilerError where a glob matches nothing of it.
     """
     if not only:
         return plan
+    _check_globs(only, [str(address) for address in {*known, *(change.address for change in plan.changes)}])
     chosen = {
         operation
         for change in plan.changes
@@ -136,6 +162,16 @@ def restricted(plan: Plan, only: Sequence[str]) -> Plan:
     if left:
         problems += (diagnostics.warning(f"{left} more changes are outside of --only"),)
     return replace(plan, changes=kept, diagnostics=problems)
+
+
+def _check_globs(only: Sequence[str], known: list[str]) -> None:
+    """Most likely a glob that matches nothing is a slip: doing nothing for it would look like success."""
+    for glob in only:
+        if any(_matches(address, glob) for address in known):
+            continue
+        near = get_close_matches(glob, sorted(known), n=3) or sorted(known, key=len)[:3]
+        detail = f"Nearest: {', '.join(near)}." if near else "There is nothing of this stack at all."
+        raise diagnostics.ReconcilerError(f"--only {glob} matches no address", detail)
 
 
 def _matches(address: str, glob: str) -> bool:

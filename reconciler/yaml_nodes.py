@@ -89,14 +89,16 @@ def read(path: Path, name: str) -> Parsed:
     start = Place(name, 1, 1)
     try:
         if path.is_dir():
-            return _unreadable(
-                "this is a folder, not a file", "Give the folder another name, without .yaml.", start
-            )
+            detail = "Name a file. A folder beside specs needs a name that does not end in .yaml."
+            return _unreadable("this is a folder, not a file", detail, start)
         if path.exists() and not path.is_file():
             return _unreadable("this is not a regular file", "Specs are read from regular files.", start)
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
+        if path.is_symlink():
+            detail = "Remove the link, or bring back the file that it leads to."
+            return _unreadable("this link leads to a file that does not exist", detail, start)
         return _unreadable("this file does not exist", "Check the path.", start)
     except PermissionError:
         return _unreadable("no permission to read this file", "Allow reading it: chmod u+r.", start)

@@ -147,7 +147,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "gateway": ("model", "step", "diagnostics", "pace", "transport"),
     "executor": ("model", "step", "diagnostics", "kinds", "diff"),
     "observed": ("model", "diagnostics", "kinds", "pairing", "pools", "transitions"),
-    "evidence": ("model", "diagnostics", "kinds", "diff", "observed"),
+    "safety": ("model", "diagnostics"),
+    "drift": ("model", "diagnostics", "kinds"),
+    "inventory": ("model", "kinds", "observed", "pairing"),
+    "subject": ("model", "diagnostics", "kinds", "observed", "pairing", "drift", "inventory", "workflow"),
+    "evidence": ("model", "diagnostics", "kinds", "diff", "observed", "safety"),
     "emulator": ("emulator",),
 }
 """Room → all of ours that it may import at run time. What is missing here is free in this respect."""

@@ -71,3 +71,27 @@ def test_a_phone_number_leaves_no_hash_and_so_no_cause() -> None:
     assert mark["f"]["attributes.phone"] == "?"
     assert causes(world, spec("a", phone="+15550100302")) == {"attributes.phone": None}
     assert causes(world, spec("a")) == {"attributes.phone": CAUSES["you"]}
+
+
+def test_a_webhooks_method_has_a_cause_as_its_url_has() -> None:
+    """The print covers all that the specs say of a webhook."""
+    world = World()
+    world.apply(stack_of(spec("a")))
+    hook = world.rows("Conversations/cause.c/Webhooks")[0]["sid"]
+    world.call("POST", f"Conversations/cause.c/Webhooks/{hook}", [("Configuration.Method", "GET")])
+
+    assert causes(world, spec("a")) == {"method": CAUSES["they"]}
+
+
+def test_a_webhooks_former_secret_stays_hidden() -> None:
+    """Also where the mark holds one sign for all of a webhook."""
+    secret = {
+        **spec("a", "https://example.com/${var.t}"),
+        "variables": {"t": {"sensitive": True, "default": "SEKRIT"}},
+    }
+    world = World()
+    world.apply(stack_of(secret))
+    plan = world.plan(stack_of(spec("a", "https://example.com/open"))).plan
+
+    assert len(plan.changes) == 2
+    assert "SEKRIT" not in repr([change.edits for change in plan.changes])

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -109,7 +112,9 @@ def test_an_endpoint_is_never_twilio_itself_nor_anything_odd(
     told = call("plan", stack, "--endpoint", "https://conversations.twilio.com", expect=1, capsys=capsys)
     assert "--endpoint is for an emulator" in told
     assert "is no endpoint" in call("plan", stack, "--endpoint", "ftp://x", expect=1, capsys=capsys)
+    assert "is no endpoint" in call("plan", stack, "--endpoint", "http://[::1", expect=1, capsys=capsys)
     refused = call("plan", stack, "--endpoint", "http://127.0.0.1:9", expect=1, capsys=capsys)
+    assert "Start an emulator in another terminal: reconciler emulator" in refused
     assert "cannot connect to 127.0.0.1:9: connection refused" in refused
 
 
@@ -244,6 +249,224 @@ def test_real_processes_over_a_real_socket(stack: Path, served: str, environment
     assert (code, "Done: 2 deleted." in told) == (0, True), told
     code, told = reconciler("emulator", str(stack))
     assert (code, "runs already" in told) == (1, True), told
+
+
+# --- who stops listening, and who stops ---------------------------------------------------------------------
+
+
+def many(folder: Path, count: int) -> Path:
+    """Write a stack of `count` conversations."""
+    folder.mkdir()
+    lines = "".join(f"  c{n}: {{}}\n" for n in range(count))
+    (folder / "stack.yaml").write_text(f"stack: {{name: many}}\nconversations:\n{lines}", encoding="utf-8")
+    return folder
+
+
+def spawned(*words: object, environment: dict[str, str], **streams: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "reconciler", *(str(word) for word in words)]
+    return subprocess.Popen(command, text=True, env=environment, stderr=subprocess.PIPE, **streams)
+
+
+def live_in(folder: Path) -> int:
+    """Return how many conversations the emulator of a folder has."""
+    with emulator.open_home(folder, 5.0) as home:
+        assert isinstance(home, emulator.Home)
+        world = World()
+        world.store = home.store
+        return len(world.rows("Conversations"))
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_apply(tmp_path: Path, environment: dict[str, str]) -> None:
+    """`apply | head -1` does all that the plan showed; having seen enough is no error."""
+    folder = many(tmp_path / "specs", 40)
+    words = ("apply", folder, "--local", "--yes")
+    with spawned(*words, environment=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+
+    assert (process.returncode, told) == (0, "")
+    assert live_in(folder) == 40
+
+
+@pytest.mark.parametrize(("words", "code"), [(("apply", "--yes"), 0), (("plan",), 1), (("--help",), 1)])
+@pytest.mark.parametrize("stdout", ["/dev/full", "closed"])
+def test_output_that_cannot_be_written_is_said_and_stops_nothing(
+    tmp_path: Path, environment: dict[str, str], words: tuple[str, ...], code: int, stdout: str
+) -> None:
+    """A full disk or a closed stream: an apply goes on, and what does nothing but tell has failed."""
+    folder = many(tmp_path / "specs", 3)
+    verb, *rest = words
+    call = [
+        sys.executable,
+        "-m",
+        "reconciler",
+        verb,
+        *([] if verb == "--help" else [folder, "--local"]),
+        *rest,
+    ]
+    line = f"{shlex.join(map(str, call))} {'>&-' if stdout == 'closed' else f'> {stdout}'}"
+    done = subprocess.run(
+        ["sh", "-c", line], stderr=subprocess.PIPE, text=True, env=environment, timeout=60, check=False
+    )
+
+    assert "Traceback" not in done.stderr
+    if (verb, stdout) != ("--help", "closed"):  # click takes a stream that is not there for nobody's loss
+        assert done.stderr.startswith("error: standard output could not be written")
+        assert done.returncode == code
+    if verb == "apply":
+        assert live_in(folder) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_apply_that_is_stopped_says_how_far_it_came(
+    tmp_path: Path, environment: dict[str, str], number: signal.Signals
+) -> None:
+    """Ctrl-C, SIGTERM and a closed terminal: exit 6, what was done, what may have been, how to go on."""
+    folder = many(tmp_path / "specs", 400)
+    words = ("apply", folder, "--local", "--yes", "--parallelism", "1")
+    with spawned(*words, environment=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if line.startswith("[ 10/400]"):
+                process.send_signal(number)
+                break
+        lines, errors = process.stdout.read().splitlines(), process.stderr.read()
+
+    assert (process.returncode, errors) == (6, "")
+    start = next(n for n, line in enumerate(lines) if line.startswith(("Under way when", "Not begun:")))
+    assert len(lines) - start < 60
+    assert any(re.fullmatch(r"  … and \d+ more", line) for line in lines[start:])
+    *_, summed, after, again, _ = lines
+    assert re.match(r"Not finished: \d+ created so far; \d+ (unknown|not begun)", summed)
+    assert after == "Next:"
+    assert again.split("  #")[0].strip() == f"reconciler apply {folder} --local"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("keys", [b"\x03", b"\x04", b"no\n"])
+def test_at_the_question_nothing_was_written_yet(
+    tmp_path: Path, environment: dict[str, str], keys: bytes
+) -> None:
+    """Ctrl-C, Ctrl-D and anything but yes: said in so many words."""
+    import pty
+
+    folder = many(tmp_path / "specs", 3)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reconciler", "apply", str(folder), "--local"]
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with subprocess.Popen(
+        command, env=environment, start_new_session=True, **streams, preexec_fn=_own_tty
+    ) as process:  # type: ignore[call-overload]
+        os.close(theirs)
+        told = b""
+        while b"goes on: " not in told:
+            told += os.read(ours, 4096)
+        os.write(ours, keys)
+        with suppress(OSError):
+            while more := os.read(ours, 4096):
+                told += more
+    os.close(ours)
+
+    assert process.returncode == 1
+    assert b"Nothing was written." in told
+    assert b"Traceback" not in told
+    assert live_in(folder) == 0
+
+
+def _own_tty() -> None:
+    """Make standard input the terminal that keys like Ctrl-C come from."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_colours_are_for_terminals_that_want_them(
+    stack: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe gets no escape sequence, nor does a terminal with NO_COLOR."""
+    assert "\x1b" not in call("plan", stack, "--local", capsys=capsys)
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True, raising=False)
+    assert "\x1b[" in call("plan", stack, "--local", capsys=capsys)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in call("plan", stack, "--local", capsys=capsys)
+
+
+# --- slips that must not look like success -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "destroy"])
+def test_only_that_matches_nothing_is_an_error(
+    stack: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    """A glob with a slip in it names the nearest addresses; what is there and needs nothing does match."""
+    call("apply", stack, "--local", "--yes", capsys=capsys)
+    told = call(verb, stack, "--local", "--only", "conversation/order-1024", expect=1, capsys=capsys)
+
+    assert "--only conversation/order-1024 matches no address" in told
+    assert "conversation/order-1042" in told
+    assert "Nothing to do" in call(
+        "plan", stack, "--local", "--only", "conversation/order-1042", capsys=capsys
+    )
+
+
+def test_specs_that_describe_nothing_do_not_take_everything_away(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most likely a file is missing; who means it says so."""
+    empty = ("--local", "--format", "text")
+    call("apply", stack, "--local", "--yes", capsys=capsys)
+    for path in stack.glob("*-*.yaml"):
+        path.unlink()
+    told = call("plan", stack, *empty, expect=4, capsys=capsys)
+    assert "the specs describe no resource, and this would remove all that courier-demo has" in told
+    assert "reconciler destroy" in told
+    told = call("apply", stack, *empty, "--yes", expect=4, capsys=capsys)
+    assert "Nothing was written." in told
+    told = call("apply", stack, *empty, "--yes", "--allow-empty", capsys=capsys)
+    assert "closed" in told
+    assert "Nothing to do" in call("apply", stack, *empty, "--yes", capsys=capsys)
+
+
+def test_a_file_of_a_stack_that_is_named_alone_is_pointed_out(
+    stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its siblings would count as removed: plan and apply say so."""
+    call("apply", stack, "--local", "--yes", capsys=capsys)
+
+    told = call("plan", stack / "stack.yaml", "--local", expect=4, capsys=capsys)
+    assert "2 other *.yaml files lie beside stack.yaml and are not read" in told
+    told = call("apply", stack / "two-whatsapp.yaml", "--local", "--yes", expect=1, capsys=capsys)
+    assert f"name the folder, {stack}" in told
+
+
+def test_problems_show_numbers_only_on_a_terminal(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The quoted line and the sentence of a problem are masked where others may read them."""
+    edit(stack / "two-whatsapp.yaml", "+15550100303", "+1555010030x")
+    edit(
+        stack / "stack.yaml",
+        "alicia: {type: phone, default: +15550100302",
+        "alicia: {type: phon, default: +15550100302",
+    )
+    told = call("validate", stack, expect=1, capsys=capsys)
+
+    assert "+1…·" in told
+    assert "0302" not in told
+
+
+def test_plan_tells_problems_of_specs_in_the_form_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Machines find them on standard output, as those of validate."""
+    (tmp_path / "stack.yaml").write_text("stack: {name: A}\n", encoding="utf-8")
+    for verb in ("plan", "apply", "destroy"):
+        assert run([verb, str(tmp_path), "--local", "--format", "json"]) == 1
+        out, err = capsys.readouterr()
+        assert (len(json.loads(out)["diagnostics"]), err) == (1, "")
 
 
 def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reconciler.diagnostics import SpecError
-from reconciler.model import Address, Joined, Lookup, Ref, Secret
+from reconciler.kinds import KINDS
+from reconciler.kinds.base import Site
+from reconciler.kinds.conversation import ConversationSpec
+from reconciler.model import Address, Graph, Joined, Lookup, Owner, Ref, Resource, Secret
+from reconciler.rules import check_graph
 from reconciler.variables import Inputs
 from reconciler.workflow import Specs, read_specs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.model import Resource
+    from reconciler.model import Fields
 
 FRAME = """\
 stack: {name: shop}
@@ -232,6 +237,29 @@ MISTAKES = {
         "c: {participants: {p: {address: +15550100301, via: wax}}}",
         "4:54 no sender is called 'wax' | Known senders: sms, wa.",
     ),
+    "another channel": (
+        "c: {participants: {p: {address: 'whatsapp:+15550100301', via: sms}}}",
+        (
+            "4:35 this address is on whatsapp, and sender 'sms' on sms | "
+            "Write +15550100301 alone, or name a sender on whatsapp: via decides the channel."
+        ),
+    ),
+    "one channel on another": (
+        "c: {participants: {p: {address: 'messenger:123', via: wa}}}",
+        "4:35 this address is on messenger, and sender 'wa' on whatsapp",
+    ),
+    "via of a chat user": (
+        "c: {participants: {p: {identity: desk, via: wa}}}",
+        "4:47 via is the sender behind an address, and there is no address | A chat user is reached without",
+    ),
+    "unknown via of a chat user": (
+        "c: {participants: {p: {identity: desk, via: wax}}}",
+        "via is the sender behind an address",
+    ),
+    "negative": (
+        "c: {webhooks: {w: {url: https://x.example, filters: [onMessageAdded], replay_after: -1}}}",
+        "expected a whole number, 0 or more, found '-1'",
+    ),
     "pair twice": (
         (
             "{c: {participants: {p: {address: +15550100301, via: wa}}},"
@@ -304,5 +332,81 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         "1:21 unknown key 'servce' | Did you mean service?",
         "2:1 unknown key 'conversation' | Did you mean conversations?",
         "3:32 'reopen' is not allowed here | Allowed: leave, recreate, fail.",
-        "3:44 expected a map of fields, found a list | ",
+        (
+            "3:44 expected a map of fields, found a list | Write `field: value` lines below it. Its fields: "
+            f"{', '.join(ConversationSpec.model_fields)}."
+        ),
     ]
+
+
+def test_a_typo_in_the_frame_is_told_with_everything_else(tmp_path: Path) -> None:
+    """`stak:` is a typo, not a folder of something else: every other problem of the file is told too."""
+    assert problems(tmp_path, "stak: {name: shop}\nconversations: {c: {frendly_name: x}}\n") == [
+        "1:1 unknown key 'stak' | Did you mean stack?",
+        "2:21 unknown key 'frendly_name' | Did you mean friendly_name?",
+    ]
+    assert problems(tmp_path, "conversations: {c: {frendly_name: x}}\n") == [
+        "1:1 there is no stack: block | Add it to one file:\nstack:\n  name: my-stack",
+        "1:21 unknown key 'frendly_name' | Did you mean friendly_name?",
+    ]
+
+
+def test_a_service_has_a_name(tmp_path: Path) -> None:
+    """An empty one is none, and the default need not be written."""
+    for service in ("''", "null"):
+        (found,) = problems(tmp_path, f"stack: {{name: shop, service: {service}}}\n")
+        assert found.startswith("1:30 service names no service | Write default")
+
+
+@pytest.mark.parametrize("first", ["address: +15550100300, via: wa", "projected: wa"])
+def test_a_sender_that_cannot_be_read_is_told_once(tmp_path: Path, first: str) -> None:
+    """One wrong variable is one problem, not one for everybody whom the sender reaches."""
+    via = ", via: wa" if "via" in first else ""
+    parties = f"      p: {{{first}}}\n" + "".join(
+        f"      p{n}: {{address: +1555010030{n}{via}}}\n" for n in range(1, 3)
+    )
+    text = "stack: {name: shop}\nvariables: {wa: {type: phone}}\nsenders: {wa: 'whatsapp:${var.wa}'}\n"
+    text += f"conversations:\n  c:\n    participants:\n{parties}"
+    (found,) = problems(tmp_path, text, flags=(("wa", "+1"),))
+
+    assert found.startswith("--var wa: variable wa takes a phone number, not +1")
+
+
+def test_values_that_could_come_from_what_cannot_be_read_are_not_missed(tmp_path: Path) -> None:
+    """A mistyped environment or file is one problem, not one for each variable."""
+    text = "stack: {name: shop}\nvariables: {a: {}, b: {}}\n"
+    environments = "environments: {prod: {variables: {a: x, b: y}}}\n"
+
+    (found,) = problems(tmp_path, text, files=(tmp_path / "nowhere.yaml",))
+    assert "this file does not exist" in found
+    (found,) = problems(tmp_path, text + environments, environment="prd")
+    assert found == "-e prd: this stack has no such environment | Did you mean prod?"
+    (found,) = problems(tmp_path, text, files=(tmp_path,))
+    assert "this is a folder, not a file | Name a file." in found
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[::1", "https://x:99999/", "http://example.com/hush", "https:///hush"]
+)
+def test_a_sensitive_url_is_checked_and_not_shown(tmp_path: Path, url: str) -> None:
+    """What can be known of it is checked; a reference in it is no obstacle."""
+    text = FRAME + "variables: {u: {sensitive: true}}\nconversations: {c: {webhooks: {w: {url: "
+    flags = (("u", url),)
+    (found,) = problems(tmp_path, text + "'${var.u}', filters: [onMessageAdded]}}}}\n", flags=flags)
+    assert "url" in found
+    assert "hush" not in found
+    joined = "'http://example.com/${conversations.c.sid}', filters: [onMessageAdded]}}}}\n"
+    (found,) = problems(tmp_path, text + joined, flags=flags)
+    assert "begins with https://" in found
+
+
+def test_twenty_thousand_conversations_are_checked_in_a_moment() -> None:
+    """Who stands in whom is found once, not once for each."""
+    names: dict[Address, Fields] = {
+        Address.of("conversation", f"c{n}"): {("unique_name",): f"c{n}"} for n in range(20_000)
+    }
+    graph = Graph({address: Resource(address, fields) for address, fields in names.items()})
+    before = time.process_time()
+
+    assert check_graph(graph, KINDS, Site("", "shop"), Owner("shop")) == []
+    assert time.process_time() - before < 10

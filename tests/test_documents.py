@@ -162,15 +162,47 @@ def test_no_stack() -> None:
     """Without a stack block it is said what to add, and where one looked."""
     write(a="senders: {}\n", b="senders: {}\n")
 
-    assert told() == [
-        (
-            "-: no file in specs has a stack: block\nAdd it to one file:\nstack:\n  name: my-stack\n"
-            "looked at specs/a.yaml:1:1\nlooked at specs/b.yaml:1:1"
-        )
-    ]
+    several, one = (read_stack(Path(path)).stackless for path in ("specs", "specs/a.yaml"))
+    assert several is not None
+    assert one is not None
+    assert (several.place, several.summary) == (None, "no file in specs has a stack: block")
+    assert several.detail == "Add it to one file:\nstack:\n  name: my-stack"
+    assert [str(place) for _, place in several.related] == ["specs/a.yaml:1:1", "specs/b.yaml:1:1"]
+    assert (str(one.place), one.summary) == ("specs/a.yaml:1:1", "there is no stack: block")
+    assert one.detail == several.detail
+
+
+def test_one_file_of_a_stack_is_not_the_stack() -> None:
+    """Who names a file reads only it: what lies beside it is pointed out, or where the frame is."""
+    write(stack=STACK, a="senders: {}\n", b="senders: {}\n", c="senders: {}\n", d="senders: {}\n")
+    (found,) = read_stack(Path("specs/stack.yaml")).warnings
+
+    assert found.summary == (
+        "4 other *.yaml files lie beside stack.yaml and are not read: a.yaml, b.yaml, c.yaml, …"
+    )
+    assert found.detail.endswith("For the whole stack name the folder: specs")
     assert told("specs/a.yaml") == [
-        "specs/a.yaml:1:1: there is no stack: block\nAdd it to one file:\nstack:\n  name: my-stack"
+        "specs/a.yaml:1:1: there is no stack: block\n"
+        "specs/stack.yaml beside it has one: name the folder, specs, to use both."
     ]
+    assert read_stack(Path("specs")).warnings == ()
+
+
+def test_what_belongs_to_another_stack_or_is_included_is_not_missed() -> None:
+    """A file that has a frame of its own, and one that is read, are no reason for a warning."""
+    write(stack="include: [a.yaml]\n" + STACK, a="senders: {}\n", other="stack: {name: other}\n")
+
+    assert read_stack(Path("specs/stack.yaml")).warnings == ()
+
+
+def test_yml_beside_yaml_is_pointed_out() -> None:
+    """It looks like a part of the stack, and is not read."""
+    write(stack=STACK)
+    Path("specs/more.yml").write_text("senders: {}\n")
+    (found,) = read_stack(Path("specs")).warnings
+
+    assert found.summary == "1 .yml file is not read: more.yml"
+    assert "rename" in found.detail
 
 
 BLOCKS = "A spec is a map of blocks: stack:, variables:, conversations: and so on."
@@ -220,7 +252,10 @@ def test_a_folder_named_like_a_file() -> None:
     Path("specs/x.yaml").mkdir()
 
     assert told() == [
-        "specs/x.yaml:1:1: this is a folder, not a file\nGive the folder another name, without .yaml."
+        (
+            "specs/x.yaml:1:1: this is a folder, not a file\n"
+            "Name a file. A folder beside specs needs a name that does not end in .yaml."
+        )
     ]
 
 
@@ -274,11 +309,16 @@ def test_links_stay_inside() -> None:
 
 
 def test_a_dangling_link() -> None:
-    """A link to nothing is a file that does not exist."""
+    """A link to nothing is told from a path that is mistyped."""
     write(a=STACK)
     Path("specs/x.yaml").symlink_to("nothing")
 
-    assert told() == ["specs/x.yaml:1:1: this file does not exist\nCheck the path."]
+    assert told() == [
+        (
+            "specs/x.yaml:1:1: this link leads to a file that does not exist\n"
+            "Remove the link, or bring back the file that it leads to."
+        )
+    ]
 
 
 def test_includes_that_cannot_be() -> None:
@@ -337,7 +377,8 @@ def test_any_bytes_are_a_document_or_problems_inside_the_file(
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(content)
     try:
-        assert read_stack(path).root.get("stack") is not None
+        document = read_stack(path)
+        assert (document.root.get("stack") is None) is (document.stackless is not None)
     except SpecError as problem:
         lines = max(1, len(problem.sources.get(str(path), ())))
         places = [one.place for one in problem.diagnostics]

@@ -212,6 +212,18 @@ def test_what_cannot_be_read_is_told_at_its_column(written: str, message: str) -
     assert told(written) == message
 
 
+def test_an_unclosed_expression_hides_no_other() -> None:
+    """Every mistake of a text is told at once."""
+    problems: list[Diagnostic] = []
+    substitute(value('"${} ${var.x and ${a b}"'), SCOPE, problems)
+
+    assert [f"{one.place}: {one.summary}" for one in problems] == [
+        "f.yaml:1:5: this ${} is empty",
+        "f.yaml:1:9: this ${ is never closed",
+        "f.yaml:1:21: ${a b} cannot be read",
+    ]
+
+
 def test_what_an_empty_scope_says() -> None:
     """Without variables, environment, rows and resources each expression says what is missing."""
     empty = Scope()

@@ -56,7 +56,7 @@ def _with_sids(world: World, path: str) -> str:
 
 def text_of(planned: Planned, sources: Any) -> str:
     """Return a plan as the command shows it, diagnostics first."""
-    told = problems(planned.plan.diagnostics, sources) if planned.plan.diagnostics else ""
+    told = problems(planned.plan.diagnostics, sources, Numbers(None))
     return (
         "\n".join([*([told] if told else []), *(line.text for line in plan_lines(planned, Numbers(None)))])
         + "\n"

@@ -75,14 +75,52 @@ def test_numbers_as_people_write_them(written: str) -> None:
     assert NUMBERS.mask(f"call {written}!") == f"call {NUMBERS.mask('+15550100301')}!"
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("15550100301", "…·dgdix"),
+        ('{"phone": 15550100301}', '{"phone": …·dgdix}'),
+        ("order_15550100301", "order_…·dgdix"),
+        ("whatsapp:15550100301", "whatsapp:…·dgdix"),
+        ("0015550100301", "+1…·dgdix"),
+        ("001 555 010-0301.", "+1…·dgdix."),
+        ("tel:15550100301", "tel:…·dgdix"),
+        ("tel:+1-555-010-0301", "tel:+1…·dgdix"),
+    ],
+)
+def test_numbers_without_a_plus(written: str, shown: str) -> None:
+    """They are masked too, with the tag of the same number; only the country is not known."""
+    assert NUMBERS.mask(written) == shown
+
+
+@laws
+@given(TEXT, st.integers(0, 60))
+def test_a_spot_in_a_text_is_found_again_in_the_masked_one(text: str, index: int) -> None:
+    """What stands before it and behind it is the same, but for the masks."""
+    masked, moved = NUMBERS.mask_around(text, min(index, len(text)))
+
+    assert masked == NUMBERS.mask(text)
+    assert 0 <= moved <= len(masked)
+    assert (moved == len(masked)) is (min(index, len(text)) == len(text))
+
+
 def test_a_tag_is_stable() -> None:
     """Tags may be compared across runs that share a key."""
     assert NUMBERS.mask("whatsapp:+15550100301") == "whatsapp:+1…·dgdix"
 
 
-@pytest.mark.parametrize("text", ["order +12 of 30", "1555010030155", "+", "+123456", "a+b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("order +12 of 30", "+", "+123456", "a+b", "order-1042", "123456789", "1234567890123456"),
+        *("CH15550100301000000000000000000000", "MG0123456789abcdef0123456789abcdef", "a15550100301b"),
+        *("2026-11-22T10:15:30.123456789012Z", "2026-11-22 10:15:00.1234567", "20261122T101530Z"),
+        *("0.15550100301", "15550100301.5", "123e4567-e89b-12d3-a456-426614174000"),
+        *("00000000000000000000", "127.0.0.1:8010", "tel:1234"),
+    ],
+)
 def test_what_is_no_number_stays(text: str) -> None:
-    """Sums, ids and short numbers are left as they are."""
+    """Sums, sids, times, fractions and short numbers are left as they are."""
     assert NUMBERS.mask(text) == text
 
 

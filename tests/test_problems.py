@@ -6,22 +6,24 @@ import pytest
 
 from reconciler.diagnostics import error, warning
 from reconciler.model import Address, Place
+from reconciler.render.numbers import Numbers
 from reconciler.render.problems import problems
 
 WHERE = Place("specs/stack.yaml", 2, 5)
+SHOWN, MASKED = Numbers(None), Numbers(b"key of the tests")
 
 
 def quoted(line: str, column: int) -> tuple[str, str]:
     """Return the quoted line and the caret's line."""
     place = Place("f.yaml", 1, column)
-    _, shown, caret, *_ = problems([error("x", place=place)], {"f.yaml": (line,)}).split("\n")
+    _, shown, caret, *_ = problems([error("x", place=place)], {"f.yaml": (line,)}, SHOWN).split("\n")
     assert shown[:4] == caret[:4] == "    "
     return shown[4:], caret[4:]
 
 
 def test_nothing_is_nothing() -> None:
     """Without diagnostics there is no text, not even a count."""
-    assert problems([], {}) == ""
+    assert problems([], {}, SHOWN) == ""
 
 
 def test_the_whole_of_a_problem() -> None:
@@ -36,7 +38,9 @@ def test_the_whole_of_a_problem() -> None:
     third = error("no credentials", "Set TWILIO_ACCOUNT_SID.")
     fourth = error("it is closed", address=Address.parse("conversation/order-1"))
 
-    assert problems([first, second, third, fourth], {"specs/stack.yaml": ("senders:", "    wa: x")}) == (
+    assert problems(
+        [first, second, third, fourth], {"specs/stack.yaml": ("senders:", "    wa: x")}, SHOWN
+    ) == (
         "specs/stack.yaml:2:5: error: wa is defined twice\n"
         "        wa: x\n"
         "        ^\n"
@@ -63,7 +67,7 @@ def test_the_whole_of_a_problem() -> None:
 )
 def test_the_closing_count(errors: int, warnings: int, count: str) -> None:
     """The last line counts problems and warnings apart."""
-    text = problems([error("x")] * errors + [warning("y")] * warnings, {})
+    text = problems([error("x")] * errors + [warning("y")] * warnings, {}, SHOWN)
 
     assert text.splitlines()[-1] == count
 
@@ -114,11 +118,29 @@ def test_a_line_as_long_as_shown_is_not_cut() -> None:
 @pytest.mark.parametrize("place", [Place("f.yaml", 3, 1), Place("g.yaml", 1, 1), Place("f.yaml", 2, 1)])
 def test_what_is_not_there_is_not_quoted(place: Place) -> None:
     """An unknown file, a line beyond the end and a blank line leave the message alone."""
-    assert problems([error("x", place=place)], {"f.yaml": ("a", " ")}) == f"{place}: error: x\n\n1 problem\n"
+    assert (
+        problems([error("x", place=place)], {"f.yaml": ("a", " ")}, SHOWN)
+        == f"{place}: error: x\n\n1 problem\n"
+    )
 
 
 def test_texts_cannot_steer_the_terminal() -> None:
     """Control characters of a key that stands in a message are written out."""
-    shown = problems([error("\x1b[2J is unknown", "Did you mean \x07?", place=Place("a\x1b.yaml", 1, 1))], {})
+    shown = problems(
+        [error("\x1b[2J is unknown", "Did you mean \x07?", place=Place("a\x1b.yaml", 1, 1))], {}, SHOWN
+    )
 
     assert shown == "a\\x1b.yaml:1:1: error: \\x1b[2J is unknown\n  Did you mean \\x07?\n\n1 problem\n"
+
+
+def test_where_others_read_numbers_are_masked_and_the_caret_still_fits() -> None:
+    """In the sentence, in what would be right, and in the quoted line, before, at and behind the spot."""
+    line = "{a: +15550100301, b: +15550100302, c: +15550100303}"
+    place = Place("f.yaml", 1, line.index("+15550100302") + 1)
+    found = error("'+15550100302' is used twice", "First by +15550100301.", place=place)
+    shown = problems([found], {"f.yaml": (line,)}, MASKED)
+    _, quote, caret, *_ = shown.split("\n")
+
+    assert "5550100" not in shown
+    assert quote[len(caret) - 1 :].startswith("+1…·")
+    assert quote[: len(caret) - 1].endswith("b: ")

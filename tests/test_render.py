@@ -43,13 +43,13 @@ from reconciler.render.numbers import Numbers
 from reconciler.render.plan_data import from_data, to_data
 from reconciler.render.progress import Commands, event_line, result_lines
 from reconciler.render.text import Line, Tone, plan_lines
-from reconciler.render.values import Words
+from reconciler.render.values import Words, secrets_in
 from reconciler.workflow import Planned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconciler.model import Value
+    from reconciler.model import Fields, Value
 
 MASKED, SHOWN = Numbers(b"key of the tests"), Numbers(None)
 WORDS = Words(SHOWN)
@@ -310,9 +310,9 @@ def test_a_replacement_that_creates_first_says_so() -> None:
     )
 
 
-def test_what_we_once_set_unseen_stays_unseen_when_it_is_removed() -> None:
+def test_what_was_sensitive_stays_so_when_it_is_removed() -> None:
     """A removed resource is no longer in the specs, but its mark remembers what was sensitive."""
-    mark = Mark(Owner("demo"), "x", {"friendly_name": "?"})
+    mark = Mark(Owner("demo"), "x", {"friendly_name": "!"})
     gone = Change(
         Action.CLOSE,
         Address.parse("conversation/x"),
@@ -323,7 +323,7 @@ def test_what_we_once_set_unseen_stays_unseen_when_it_is_removed() -> None:
     planned = Planned(Plan(PLAN.target, (gone,)), (over,))
     ended = [Event(EventKind.DONE, Operation(gone.address, Half.DROP), Action.CLOSE)]
 
-    assert "hush" not in texts([*plan_lines(planned, SHOWN), *result_lines(ended, planned, SHOWN)])
+    assert "hush" not in texts([*plan_lines(planned, SHOWN), *result_lines(ended, planned, WORDS)])
     assert "hush" not in plan_markdown(planned, MASKED) + plan_json(planned, MASKED)
     assert "friendly_name: (sensitive)" in plan_text(planned)
 
@@ -378,12 +378,12 @@ def test_a_stack_from_first_plan_to_last() -> None:
     )
     events = world.carry_out(planned.plan)
     done = [event for event in events if event.kind is not EventKind.STARTED]
-    shown = [event_line(event, n, 2, SHOWN) for n, event in enumerate(done, 1)]
+    shown = [event_line(event, n, 2, WORDS) for n, event in enumerate(done, 1)]
     assert [line and re.sub("[0-9a-f]{32}", "…", line.text) for line in shown] == [
         "[1/2] + created conversation/order (CH…)",
         "[2/2] + created conversation/order/participant/customer (MB…)",
     ]
-    assert texts(result_lines(events, planned, SHOWN, COMMANDS)) == (
+    assert texts(result_lines(events, planned, WORDS, COMMANDS)) == (
         "Done: 2 created.\n"
         "Next:\n"
         "  rec plan x     # says that nothing is left to do\n"
@@ -402,12 +402,12 @@ def test_a_removal_says_what_stays_closed() -> None:
     world = World()
     world.apply(stack_of(SPEC))
     planned = world.destroy_plan(stack_of(SPEC), delete=False)
-    result = texts(result_lines(world.carry_out(planned.plan), planned, SHOWN, COMMANDS))
+    result = texts(result_lines(world.carry_out(planned.plan), planned, WORDS, COMMANDS))
 
     assert re.sub("[0-9a-f]{32}", "…", result) == (
-        "Done: 1 closed.\n"
         "Closed for good, transcript kept:\n"
         '  conversation/order CH… "NAME"\n'
+        "Done: 1 closed.\n"
         "Next:\n"
         "  rec destroy x --delete  # deletes what stays closed, transcripts included\n"
         "  rec apply x             # makes everything anew\n"
@@ -430,18 +430,20 @@ def test_the_end_of_an_apply_that_failed_and_stopped() -> None:
         event(EventKind.FAILED, CUSTOMER, Half.DROP, "+15550100301 is\nbusy"),
         event(EventKind.SKIPPED, CUSTOMER, Half.MAKE, f"needs the removal of {CUSTOMER}"),
         event(EventKind.DONE, AUDIT),
+        event(EventKind.STARTED, CHANGES[3].address, Half.DROP),
     ]
 
-    assert texts(result_lines(events, Planned(plan), SHOWN, COMMANDS)) == (
+    assert texts(result_lines(events, Planned(plan), WORDS, COMMANDS)) == (
         "Failed:\n"
         "  delete the old conversation/order-1042/participant/customer: +15550100301 is\\nbusy\n"
         "Skipped, nothing was tried:\n"
         "  create the new conversation/order-1042/participant/customer: needs the removal of "
         "conversation/order-1042/participant/customer\n"
-        "Not known to have ended:\n"
-        "  record the children of conversation/order-1042\n"
+        "Under way when it stopped; nobody knows yet whether it happened:\n"
         "  close conversation/order-7\n"
-        "Not finished: 1 updated so far; 1 failed, 1 skipped, 2 not reached.\n"
+        "Not begun:\n"
+        "  record the children of conversation/order-1042\n"
+        "Not finished: 1 updated so far; 1 failed, 1 skipped, 1 unknown, 1 not begun.\n"
         "Next:\n"
         "  rec apply x  # goes on where this stopped; what is done stays done\n"
         "  rec plan x   # shows what is left\n"
@@ -453,8 +455,63 @@ def test_half_a_replacement_is_no_replacement() -> None:
     planned = Planned(Plan(PLAN.target, (REPLACED,), unchanged=1))
     made, dropped = (event(EventKind.DONE, CUSTOMER, half) for half in (Half.MAKE, Half.DROP))
 
-    assert result_lines([made, dropped], planned, SHOWN)[-1].text == "Done: 1 replaced."
-    assert result_lines([made], planned, SHOWN)[-1].text == "Not finished: nothing so far; 1 not reached."
+    assert result_lines([made, dropped], planned, WORDS)[-1].text == "Done: 1 replaced."
+    half = result_lines([made], planned, WORDS)[-1].text
+    assert half == "Not finished: nothing so far; 1 not begun."
+
+
+def test_long_lists_are_cut_and_the_sum_comes_last() -> None:
+    """Who stops a large apply reads what matters, not thirteen hundred lines."""
+    addresses = [Address.parse(f"conversation/c{n}") for n in range(1300)]
+    planned = Planned(Plan(PLAN.target, tuple(Change(Action.CREATE, address) for address in addresses)))
+    events = [Event(EventKind.DONE, Operation(addresses[0], Half.MAKE), Action.CREATE)]
+    lines = [line.text for line in result_lines(events, planned, WORDS)]
+
+    assert len(lines) == 23
+    assert lines[0] == "Not begun:"
+    assert lines[-2:] == ["  … and 1,279 more", "Not finished: 1 created so far; 1,299 not begun."]
+
+
+def test_a_refusal_that_repeats_a_secret_is_not_repeated() -> None:
+    """Twilio's words echo what was sent, as it is or as JSON and urls write it."""
+    hidden = Secret('hush "&" hush')
+    change = Change(
+        Action.CREATE, CUSTOMER, fields={("attributes", "token"): hidden, ("role",): Secret("abc")}
+    )
+    words = Words(SHOWN, secrets_in(Plan(PLAN.target, (change,))))
+    said = 'no hush "&" hush, no "hush \\"&\\" hush", no hush%20%22%26%22%20hush, but abc'
+    failed = Event(EventKind.FAILED, Operation(CUSTOMER, Half.MAKE), Action.CREATE, detail=said)
+    lines = [event_line(failed, 1, 1, words), *result_lines([failed], Planned(Plan(PLAN.target)), words)]
+
+    told = "\n".join(line.text for line in lines if line)
+    assert "hush" not in told
+    assert told.count('no (sensitive), no "(sensitive)", no (sensitive), but abc') == 2
+
+
+def test_what_a_webhook_leads_to_stays_hidden_when_it_was_sensitive() -> None:
+    """A child bears no mark of its own: its one print in the parent's tells that there was a secret."""
+    live = Live("WH1", mark=Mark(Owner("demo"), "audit", {"": "!"}))
+    fields: Fields = {("target",): "webhook", ("url",): "https://hush.example/x"}
+    plan = Plan(PLAN.target, (Change(Action.DELETE, AUDIT, live=live, live_fields=fields),))
+    known = Live("WH1", mark=Mark(Owner("demo"), "audit", {"": "abcdef"}))
+
+    assert "hush" not in plan_text(Planned(plan)) + plan_json(Planned(plan), MASKED)
+    plan = Plan(PLAN.target, (Change(Action.DELETE, AUDIT, live=known, live_fields=fields),))
+    assert 'url:    "https://hush.example/…"' in plan_text(Planned(plan))
+
+
+def test_integers_and_names_that_may_be_numbers_are_masked() -> None:
+    """In attributes a number may have lost its plus, as a key, a text or an integer."""
+    fields: Fields = {
+        ("attributes", "15550100301"): 15550100302,
+        ("attributes", "tags"): ["15550100303", 15550100304],
+    }
+    edits = tuple(Edit(path, None, value) for path, value in fields.items())
+    planned = Planned(Plan(PLAN.target, (Change(Action.UPDATE, ORDER, edits=edits),)))
+    outputs = [plan_json(planned, MASKED), plan_markdown(planned, MASKED), texts(plan_lines(planned, MASKED))]
+
+    assert [output for output in outputs if "5550100" in output] == []
+    assert "15550100302" in plan_text(planned)
 
 
 def test_progress_lines() -> None:
@@ -462,14 +519,14 @@ def test_progress_lines() -> None:
     failed = event(EventKind.FAILED, CUSTOMER, detail="whatsapp:+15550100301 is busy")
     sealed = Event(EventKind.DONE, Operation(ORDER, Half.SEAL), Action.NONE, "CH1")
 
-    assert event_line(event(EventKind.STARTED, CUSTOMER), 0, 12, MASKED) is None
-    assert event_line(failed, 3, 12, MASKED) == Line(
+    assert event_line(event(EventKind.STARTED, CUSTOMER), 0, 12, Words(MASKED)) is None
+    assert event_line(failed, 3, 12, Words(MASKED)) == Line(
         f"[ 3/12] x failed {CUSTOMER}: whatsapp:+1…·dgdix is busy", Tone.ERROR
     )
-    assert event_line(event(EventKind.DONE, CUSTOMER, Half.DROP), 4, 12, SHOWN) == Line(
+    assert event_line(event(EventKind.DONE, CUSTOMER, Half.DROP), 4, 12, WORDS) == Line(
         f"[ 4/12] - deleted the old {CUSTOMER}", Tone.REPLACE
     )
-    assert event_line(sealed, 5, 12, SHOWN) == Line(
+    assert event_line(sealed, 5, 12, WORDS) == Line(
         f"[ 5/12] ~ recorded the children of {ORDER} (CH1)", Tone.PLAIN
     )
 
@@ -640,9 +697,9 @@ def events_of(planned: Planned) -> list[Event]:
 
 def spoken(planned: Planned, numbers: Numbers) -> list[Line]:
     """Return every line a terminal would show."""
-    events = events_of(planned)
-    progress = [event_line(one, 1, 9, numbers) for one in events]
-    ended = result_lines(events, planned, numbers, COMMANDS)
+    events, words = events_of(planned), Words(numbers, secrets_in(planned.plan))
+    progress = [event_line(one, 1, 9, words) for one in events]
+    ended = result_lines(events, planned, words, COMMANDS)
     return [*plan_lines(planned, numbers), *(line for line in progress if line), *ended]
 
 

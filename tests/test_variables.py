@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.nodes import Failed, Mapping, Node, Scalar, Typed, is_sensitive, to_json
+from reconciler.render.numbers import Numbers
 from reconciler.render.problems import problems as shown
 from reconciler.variables import Inputs, concealed, settle
 from reconciler.yaml_nodes import parse
@@ -456,7 +457,7 @@ def test_sensitive_values_stand_in_no_message(tmp_path: Path) -> None:
     settled = settle(variables, block(f'l: "${{var.j}} {SECRET[0]}"\nm: {SECRET}\n'), inputs, problems)
 
     sources = {"specs/stack.yaml": definitions.lines}
-    text = shown(problems, concealed(sources, definitions.root))
+    text = shown(problems, concealed(sources, definitions.root), Numbers(None))
     assert [name for name, node in settled.items() if not isinstance(node, Failed)] == ["j"]
     assert SECRET not in text
     assert "ok h" not in text

@@ -9,9 +9,12 @@ import sys
 
 import click
 
+from reconciler.cli import echo
 from reconciler.cli.apply import apply, destroy
 from reconciler.cli.emulator import emulator
+from reconciler.cli.look import drift, list_all, show_one
 from reconciler.cli.plan import plan, validate
+from reconciler.cli.privacy import keyed_numbers, shown_numbers
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -34,11 +37,11 @@ def cli(context: click.Context) -> None:
       3 stale plan · 4 refused by safety · 5 lease held · 6 something was written, work is left
     """  # noqa: D301 - click wants the control character itself
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        echo.say(context.get_help())
         context.exit(ExitCode.ERROR)
 
 
-for command in (validate, plan, apply, destroy, emulator):
+for command in (validate, plan, apply, drift, list_all, show_one, destroy, emulator):
     cli.add_command(command)
 
 
@@ -48,28 +51,39 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; nothing escapes as a traceback for bad input."""
-    from reconciler.cli.echo import report
+    """Run the command line and return its exit code. Wrong use ends in a sentence, not in a traceback."""
+    echo.begin()
+    code = _run(arguments)
+    if lost := echo.lost_output():
+        echo.say(f"error: standard output could not be written: {lost}.", err=True)
+    return code
 
+
+def _run(arguments: list[str] | None) -> int:
     try:
         code = cli.main(arguments, prog_name="reconciler", standalone_mode=False)
     except click.UsageError as mistake:
         _show_usage(mistake)
         return ExitCode.ERROR
     except click.ClickException as mistake:
-        mistake.show()
+        echo.say(f"error: {mistake.format_message()}", err=True)
         return ExitCode.ERROR
     except click.exceptions.Abort:
-        click.echo("Stopped.", err=True)
+        # Once a plan is being carried out, apply and destroy tell themselves how far they came.
+        echo.say("Stopped. Nothing was written.", err=True)
         return ExitCode.ERROR
-    except BrokenPipeError:
-        return ExitCode.ERROR
+    except OSError as fault:  # --help, which click prints itself
+        if fault.errno not in echo.UNWRITABLE:
+            raise
+        return echo.could_not_write(fault)
     except ReconcilerError as fault:
-        return report(fault)
+        numbers = shown_numbers(keyed_numbers(), err=True)
+        echo.show_problems(fault.diagnostics, fault.sources, numbers)
+        return fault.exit_code
     return code if isinstance(code, int) else ExitCode.FINE
 
 
 def _show_usage(mistake: click.UsageError) -> None:
-    click.echo(f"error: {mistake.format_message()}", err=True)
+    echo.say(f"error: {mistake.format_message()}", err=True)
     if mistake.ctx is not None:
-        click.echo(f"\n{mistake.ctx.get_usage()}\nTry '{mistake.ctx.command_path} --help'.", err=True)
+        echo.say(f"\n{mistake.ctx.get_usage()}\nTry '{mistake.ctx.command_path} --help'.", err=True)

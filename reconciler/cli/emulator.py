@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.echo import say
+from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
@@ -36,17 +38,17 @@ def emulator(path: Path, port: int, memory: bool) -> int:
         )
     try:
         if memory:
-            return asyncio.run(_serve(Home(folder, Store()), port, announce=False))
+            return run_stoppable(_serve(Home(folder, Store()), port, announce=False))
         with open_home(folder, LOCK_TIMEOUT_S) as home:
             if not isinstance(home, Home):
                 raise ReconcilerError(
                     f"this folder's emulator runs already at {home.url}", f"Process {home.pid}."
                 )
-            return asyncio.run(_serve(home, port, announce=True))
+            return run_stoppable(_serve(home, port, announce=True))
     except WorldError as fault:
         raise ReconcilerError("the emulator of this folder cannot be used", str(fault)) from fault
     except KeyboardInterrupt:
-        click.echo("\nStopped.", err=True)
+        say("\nStopped.", err=True)
         return ExitCode.FINE
 
 
@@ -61,9 +63,9 @@ async def _serve(home: Home, port: int, *, announce: bool) -> int:
         ) from fault
     if announce:
         home.announce(server.url)
-    click.echo(f"Twilio Conversations, emulated: {server.url}")
-    click.echo(f"  account {ACCOUNT_SID}, auth token {AUTH_TOKEN}")
-    click.echo(f"  reconciler plan PATH --endpoint {server.url}")
+    say(f"Twilio Conversations, emulated: {server.url}")
+    say(f"  account {ACCOUNT_SID}, auth token {AUTH_TOKEN}")
+    say(f"  reconciler plan PATH --endpoint {server.url}")
     try:
         await asyncio.Event().wait()
     finally:

@@ -29,6 +29,7 @@ class Settings:
     profile: str = ""
     only: tuple[str, ...] = ()
     parallelism: int = 10
+    allow_empty: bool = False
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -113,6 +114,12 @@ def account_options(function: F) -> F:
     )
 
 
+def allow_empty_option(function: F) -> F:
+    """Add the consent to specs that describe nothing."""
+    text = "Go on where the specs describe no resource, and take away all that the stack has."
+    return click.option("--allow-empty", is_flag=True, help=text)(function)
+
+
 def settings_of(options: dict[str, Any]) -> Settings:
     """Return the shared options as one value. Raises click.UsageError where they contradict each other."""
     from reconciler.variables import Inputs
@@ -125,6 +132,6 @@ def settings_of(options: dict[str, Any]) -> Settings:
         environ=dict(os.environ),
         environment=options["environment"],
     )
-    names = ("local", "endpoint", "profile", "only", "parallelism")
+    names = ("local", "endpoint", "profile", "only", "parallelism", "allow_empty")
     given = {name: options[name] for name in names if name in options}
     return Settings(options["path"], inputs, options["form"], **given)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import account_options, settings_of, spec_options
-from reconciler.diagnostics import ExitCode
+from reconciler.cli.echo import delivered, has_errors, say, show, show_problems
+from reconciler.cli.options import account_options, allow_empty_option, settings_of, spec_options
+from reconciler.cli.privacy import keyed_numbers, shown_numbers
+from reconciler.cli.stopping import run_stoppable
+from reconciler.diagnostics import ExitCode, SpecError, error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.cli.options import Settings
     from reconciler.cli.target import Door
-    from reconciler.render.numbers import Numbers
     from reconciler.workflow import Planned, Specs
 
 
@@ -25,85 +29,99 @@ def validate(**options: Any) -> int:
 
     PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
     """
-    from reconciler.cli.echo import show_problems
-    from reconciler.diagnostics import SpecError
     from reconciler.render.findings import findings
-    from reconciler.workflow import read_specs
 
     settings = settings_of(options)
-    try:
-        specs = read_specs(settings.path, settings.inputs)
-    except SpecError as fault:
-        if settings.form == "text":
-            raise
-        click.echo(findings(fault.diagnostics, settings.form, offline_numbers()))
-        return ExitCode.ERROR
+    with findings_as(settings.form):
+        specs = read(settings)
     if settings.form != "text":
-        click.echo(findings(specs.warnings, settings.form, offline_numbers()))
-        return ExitCode.FINE
-    show_problems(specs.warnings, specs.sources)
+        say(findings(specs.warnings, settings.form, keyed_numbers()))
+        return delivered(ExitCode.FINE)
+    show_problems(specs.warnings, specs.sources, shown_numbers(keyed_numbers(), err=True))
     resources, files = len(specs.stack.desired.resources), specs.file_count
-    click.echo(f"{specs.stack.owner}: {resources} resources in {files} files are valid.")
-    return ExitCode.FINE
+    say(f"{specs.stack.owner}: {resources} resources in {files} files are valid.")
+    return delivered(ExitCode.FINE)
 
 
 @click.command()
 @spec_options
 @account_options
+@allow_empty_option
 def plan(**options: Any) -> int:
     """Show what apply would do. Only reads.
 
     PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
     """
-    return asyncio.run(_plan(settings_of(options), detailed=options["detailed_exitcode"]))
+    return run_stoppable(_plan(settings_of(options), detailed=options["detailed_exitcode"]))
 
 
-async def _plan(settings: Settings, *, detailed: bool) -> int:
+async def _plan(settings: Settings, *, detailed: bool) -> ExitCode:
     from reconciler.cli.target import open_door
-    from reconciler.workflow import make_plan, read_specs
+    from reconciler.workflow import make_plan
 
-    specs = read_specs(settings.path, settings.inputs)
+    with findings_as(settings.form):
+        specs = read(settings)
     async with open_door(settings, specs) as door:
         planned = await make_plan(specs.stack, door.gateway, only=settings.only)
+    if would_empty(settings, specs, planned):
+        planned = objected(planned, specs)
     show_plan(planned, specs, door, settings.form)
-    return plan_code(planned, detailed=detailed)
+    return delivered(plan_code(planned, detailed=detailed))
+
+
+def read(settings: Settings) -> Specs:
+    """Return the specs that the settings name. Raises SpecError with every problem."""
+    from reconciler.workflow import read_specs
+
+    return read_specs(settings.path, settings.inputs)
+
+
+@contextmanager
+def findings_as(form: str) -> Iterator[None]:
+    """Tell problems of specs as a result, on standard output, where another form than text was asked for."""
+    from reconciler.render.findings import findings
+
+    try:
+        yield
+    except SpecError as fault:
+        if form == "text":
+            raise
+        say(findings(fault.diagnostics, form, keyed_numbers()))
+        raise click.exceptions.Exit(fault.exit_code) from fault
+
+
+def would_empty(settings: Settings, specs: Specs, planned: Planned) -> bool:
+    """Whether a plan takes everything away because the specs describe nothing, without consent to that."""
+    return bool(planned.plan.visible) and not (settings.allow_empty or specs.stack.desired.resources)
+
+
+def objected(planned: Planned, specs: Specs) -> Planned:
+    """Return the plan with an objection to taking everything away: most likely a file is missing."""
+    problem = error(
+        f"the specs describe no resource, and this would remove all that {specs.stack.owner} has",
+        "Is a file missing, or the path another? If it is meant, use `reconciler destroy` or --allow-empty.",
+    )
+    return replace(planned, plan=replace(planned.plan, diagnostics=(*planned.plan.diagnostics, problem)))
 
 
 def show_plan(planned: Planned, specs: Specs, door: Door, form: str) -> None:
     """Print a plan in the form asked for, and what deserves a look beside it."""
-    from reconciler.cli.echo import show, show_problems
     from reconciler.render.json import plan_json
     from reconciler.render.markdown import plan_markdown
     from reconciler.render.text import plan_lines
 
-    show_problems((*specs.warnings, *planned.plan.diagnostics), specs.sources)
+    found = (*specs.warnings, *planned.plan.diagnostics)
+    show_problems(found, specs.sources, shown_numbers(door.numbers, err=True))
     if form == "json":
-        click.echo(plan_json(planned, door.numbers))
+        say(plan_json(planned, door.numbers))
     elif form == "markdown":
-        click.echo(plan_markdown(planned, door.numbers))
+        say(plan_markdown(planned, door.numbers))
     else:
-        show(plan_lines(planned, shown_numbers(door)))
+        show(plan_lines(planned, shown_numbers(door.numbers)))
 
 
-def offline_numbers() -> Numbers:
-    """Return the masking of numbers where no credential gives a key."""
-    from reconciler.render.numbers import Numbers
-
-    return Numbers(os.environ.get("RECONCILER_KEY", "reconciler").encode())
-
-
-def shown_numbers(door: Door) -> Numbers:
-    """Return how text shows phone numbers: as they are on a terminal, tagged everywhere else."""
-    from reconciler.cli.echo import is_private
-    from reconciler.render.numbers import Numbers
-
-    return Numbers(None) if is_private() else door.numbers
-
-
-def plan_code(planned: Planned, *, detailed: bool) -> int:
+def plan_code(planned: Planned, *, detailed: bool) -> ExitCode:
     """Return a plan's exit code: refused, changes present where that was asked for, or fine."""
-    from reconciler.cli.echo import has_errors
-
     if has_errors(planned.plan.diagnostics):
         return ExitCode.REFUSED
     return ExitCode.CHANGES if detailed and planned.plan.visible else ExitCode.FINE

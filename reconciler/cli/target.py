@@ -5,29 +5,29 @@ An emulator is only ever given the emulator's own credentials.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reconciler.cli.credentials import read_credentials
+from reconciler.cli.privacy import keyed_numbers
 from reconciler.diagnostics import ReconcilerError, RefusedError
 from reconciler.gateway import Credentials, Gateway
 from reconciler.pace import WallClock
-from reconciler.render.numbers import Numbers
-from reconciler.transport import Network
+from reconciler.transport import Network, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from reconciler.cli.options import Settings
+    from reconciler.render.numbers import Numbers
     from reconciler.workflow import Specs
 
 LOCK_TIMEOUT_S = 10.0
+HEALTH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def open_door(settings: Settings, specs: Specs) -> AsyncIterator[Door]:
                 writes_per_second=specs.stack.writes_per_second,
                 clock=WallClock(),
             )
-            yield Door(gateway, _numbers(credentials), f"account {credentials.account_sid}")
+            yield Door(gateway, keyed_numbers(credentials.password), f"account {credentials.account_sid}")
 
 
 def _check_account(specs: Specs, credentials: Credentials) -> None:
@@ -84,30 +84,41 @@ async def _local(settings: Settings, folder: Path, stack: AsyncExitStack) -> Doo
         return await _elsewhere(settings, home.url, stack)
     credentials = _emulators_own()
     gateway = Gateway(emulator.InProcess(home.store), credentials, parallelism=settings.parallelism)
-    return Door(gateway, _numbers(credentials), "the emulator of this folder")
+    return Door(gateway, keyed_numbers(), "the emulator of this folder")
 
 
 async def _elsewhere(settings: Settings, url: str, stack: AsyncExitStack) -> Door:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ReconcilerError(
-            f"{url!r} is no endpoint", "Give the url of an emulator: --endpoint http://127.0.0.1:8010"
-        )
-    if parts.hostname.endswith((".twilio.com", ".twil.io")):
+    if _host(url).endswith((".twilio.com", ".twil.io")):
         raise ReconcilerError("--endpoint is for an emulator", "For the real Twilio leave --endpoint out.")
     network = await stack.enter_async_context(Network())
+    await _check_alive(network, url)
     credentials = _emulators_own()
     gateway = Gateway(network, credentials, endpoint=url, parallelism=settings.parallelism)
-    return Door(gateway, _numbers(credentials), f"the emulator at {url}")
+    return Door(gateway, keyed_numbers(), f"the emulator at {url}")
+
+
+def _host(url: str) -> str:
+    """Return the host of an endpoint. Raises ReconcilerError where the url is none."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and not parts.username and parts.port != 0
+        if sound and parts.hostname:
+            return parts.hostname
+    raise ReconcilerError(
+        f"{url!r} is no endpoint", "Give the url of an emulator: --endpoint http://127.0.0.1:8010"
+    )
+
+
+async def _check_alive(network: Network, url: str) -> None:
+    """Raise ReconcilerError where nobody answers at `url`: most likely the emulator was not started."""
+    try:
+        await network.send("GET", f"{url.rstrip('/')}/_emulator/health", {}, b"", HEALTH_TIMEOUT_S)
+    except TransportError as fault:
+        detail = "Start an emulator in another terminal: reconciler emulator PATH --port 8010"
+        raise ReconcilerError(f"{url} does not answer: {fault}", detail) from fault
 
 
 def _emulators_own() -> Credentials:
     from reconciler import emulator
 
     return Credentials(emulator.ACCOUNT_SID, emulator.ACCOUNT_SID, emulator.AUTH_TOKEN)
-
-
-def _numbers(credentials: Credentials) -> Numbers:
-    """Return the masking of phone numbers, keyed by RECONCILER_KEY or else by the credential itself."""
-    secret = os.environ.get("RECONCILER_KEY") or credentials.password
-    return Numbers(hmac.new(secret.encode(), b"reconciler phone numbers", hashlib.sha256).digest())

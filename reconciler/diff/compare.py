@@ -16,6 +16,7 @@ from reconciler.model import (
     Edit,
     Fields,
     Joined,
+    Json,
     Lookup,
     Mark,
     Owner,
@@ -81,7 +82,8 @@ def _set_edits(kind: Kind, wanted: Resource, live: Resource, mark: Mark | None) 
     for path, value in wanted.fields.items():
         have = _recorded(mark, path) if path[0] in kind.write_only else live_at(live.fields, path)
         if not same_value(kind, path, reveal(value), have):
-            was_secret = mark is not None and mark.fields.get(marks.dotted(path)) == marks.SET_SECRET
+            where = marks.WHOLE if kind.mark is MarkHome.PARENT else marks.dotted(path)
+            was_secret = mark is not None and mark.fields.get(where) == marks.SET_SECRET
             before = Secret(have) if isinstance(value, Secret) or was_secret else have
             yield Edit(path, before, value, _cause(kind, path, wanted, live, mark))
 
@@ -129,14 +131,17 @@ def _cause(kind: Kind, path: Path, wanted: Resource, live: Resource, mark: Mark 
 
 
 def whole_print(kind: Kind, resource: Resource) -> str:
-    """Return the print of what tells a resource from its siblings; ``?`` where it would give a value away."""
+    """Return one print of all that tells a resource; no hash where that would give a value away."""
     if any(isinstance(value, Secret) for value in resource.fields.values()):
         return marks.SET_SECRET
     if any(isinstance(value, Ref | Joined) for value in resource.fields.values()):
         return marks.SET_UNSEEN
     key = kind.natural_key(resource.fields)
     parts = key if isinstance(key, tuple) else (key,)
-    return marks.fingerprint([sorted(part) if isinstance(part, frozenset) else str(part) for part in parts])
+    texts: list[Json] = [sorted(part) if isinstance(part, frozenset) else str(part) for part in parts]
+    more = ((name,) for name in sorted(kind.printed))
+    texts += [str(kind.comparable(path, resource.fields.get(path))) for path in more]
+    return marks.fingerprint(texts)
 
 
 def _head(name: str) -> tuple[str, str, str]:

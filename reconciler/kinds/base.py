@@ -149,6 +149,7 @@ class Kind:
 
     collection    path segments below the parent; ``{service}`` is the sid of the plan's service
     create_only   fields that no update can change: a change of them replaces the resource
+    printed       fields that a print of the whole covers beside the natural key
     public        paths of names that whoever reads a mark can read too, so that their hash gives nothing away
     write_only    fields that are never answered: compared with what the mark says we set
     clear         field → what to send to clear it; a field that is missing here cannot be cleared
@@ -159,6 +160,7 @@ class Kind:
     named         the natural key that (stack, key) gives a resource whose spec says no other
     claims        what only one live resource can hold, so that whoever holds it must let go first
     inquiry       how to ask, while planning, who holds what is claimed
+    transcript    the collection that a deletion would lose
     check         the offline rules for all resources of the kind that stand in one place
     stays_when_closed  whether it is left where it is when what it stands in is closed
     """
@@ -178,6 +180,7 @@ class Kind:
     create_only: frozenset[str] = frozenset()
     write_only: frozenset[str] = frozenset()
     public: frozenset[Path] = frozenset()
+    printed: frozenset[str] = frozenset()
     clear: Mapping[str, str] = field(default_factory=dict)
     mark: MarkHome = MarkHome.NOWHERE
     takes_over: bool = True
@@ -193,6 +196,7 @@ class Kind:
     named: Callable[[str, str], Hashable | None] = no_name
     claims: Callable[[Address, Fields], frozenset[Claim]] = no_claims
     inquiry: Inquiry | None = None
+    transcript: str = ""
     check: Callable[[Sequence[Resource], Site], Iterator[Finding]] = no_findings
     comparable: Callable[[Path, Value], Value] = as_is
     steps: Callable[[Kind, Half, Change, Target], tuple[Step, ...]] | None = None

@@ -234,6 +234,7 @@ KIND = Kind(
     takes_over=False,
     fits=fits,
     named=default_name,
+    transcript="Messages",
     open_states=("active", "inactive"),
     claims=claims,
     check=check,

@@ -108,7 +108,7 @@ def read_integer(value: Any) -> Any:
     leaf = _scalar(value, "a whole number")
     number = leaf.json
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        wrong(f"expected a whole number, found {shape(leaf)}")
+        wrong(f"expected a whole number, 0 or more, found {shape(leaf)}")
     return number
 
 
@@ -211,6 +211,21 @@ def one_of(*allowed: str) -> PlainValidator:
     return PlainValidator(partial(read_choice, allowed), json_schema_input_type=Literal[allowed])
 
 
+def read_sid(prefix: str, value: Any) -> Any:
+    """Read the sid of a resource of the account; null is none."""
+    text = read_name(value)
+    if text is not None and not re.fullmatch(f"{prefix}[0-9a-f]{{32}}", text):
+        wrong(
+            f"{text!r} is no sid", f"It has {prefix} and 32 hexadecimal digits; the Twilio console shows it."
+        )
+    return text
+
+
+def sid(prefix: str) -> PlainValidator:
+    """Return the validator of a field that takes a sid, ``sid("MG")`` a messaging service's."""
+    return PlainValidator(partial(read_sid, prefix), json_schema_input_type=str)
+
+
 _TEXT = WithJsonSchema({"type": "string"})
 Text = Annotated[Any, PlainValidator(read_text), _TEXT]
 FreeText = Annotated[Any, PlainValidator(read_text), _TEXT, "free text"]
@@ -218,9 +233,6 @@ FreeText = Annotated[Any, PlainValidator(read_text), _TEXT, "free text"]
 Name = Annotated[Any, PlainValidator(read_name), _TEXT]
 Flag = Annotated[Any, PlainValidator(read_flag), WithJsonSchema({"type": "boolean"})]
 Integer = Annotated[Any, PlainValidator(read_integer), WithJsonSchema({"type": "integer", "minimum": 0})]
-Duration = Annotated[
-    Any, PlainValidator(read_duration), WithJsonSchema({"type": "string", "format": "duration"})
-]
 Object = Annotated[Any, PlainValidator(read_object), WithJsonSchema({"type": "object"})]
 Names = Annotated[
     Any, PlainValidator(read_names), WithJsonSchema({"type": "array", "items": {"type": "string"}})

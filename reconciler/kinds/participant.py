@@ -67,6 +67,13 @@ class ParticipantSpec(Spec):
 
 def declare(spec: ParticipantSpec, site: Site) -> Declared:
     """Return what a participant's spec asks for, addresses with the channel prefix of their sender."""
+    if spec.via is not None and spec.address is None:
+        detail = (
+            "A chat user is reached without one: take via out, or give an address instead of the identity."
+        )
+        raise CannotDeclareError(
+            "via", "via is the sender behind an address, and there is no address", detail
+        )
     fields: dict[Path, Value] = {}
     if spec.identity is not None:
         fields[("identity",)] = spec.identity
@@ -86,14 +93,21 @@ def _binding(spec: ParticipantSpec, site: Site) -> dict[Path, Value]:
     if sender is None:
         raise CannotDeclareError("via", f"no sender is called {spec.via!r}", _known_senders(site))
     channel, colon, _ = sender[0].rpartition(":") if sender else ("", "", "")
-    given = spec.address.removeprefix(f"{channel}:") if colon else spec.address
+    written, _, number = spec.address.rpartition(":")
+    if sender and written in _CHANNELS and written != channel:
+        detail = (
+            f"Write {number or 'the number'} alone, or name a sender on {written}: via decides the channel."
+        )
+        summary = f"this address is on {written}, and sender {spec.via!r} on {channel or 'sms'}"
+        raise CannotDeclareError("address", summary, detail)
+    given = number if written == channel else spec.address
     proxy: Value = sender[0] if len(sender) == 1 else Pool(sender)
     return {("address",): f"{channel}{colon}{given}", ("proxy",): proxy}
 
 
 def _own_number(projected: str, site: Site) -> Value:
-    sender = site.senders.get(projected, ())
-    return sender[0] if sender else projected
+    sender = site.senders.get(projected, (projected,))
+    return sender[0] if sender else Pool(())
 
 
 def _known_senders(site: Site) -> str:
@@ -201,8 +215,8 @@ def _check_group(resources: Sequence[Resource]) -> Iterator[Finding]:
         summary = f"a group MMS has {_GROUP_LEAST} to {_GROUP_MOST} numbers, this one {len(members)}"
         yield Finding(projected[0].address, ("projected",), summary)
     for resource in members:
-        number = str(resource.fields.get(("address",)) or resource.fields.get(("projected",)))
-        if not number.startswith("+1"):
+        number = resource.fields.get(("address",)) or resource.fields.get(("projected",))
+        if isinstance(number, str) and not number.startswith("+1"):
             path = ("address",) if ("address",) in resource.fields else ("projected",)
             yield Finding(
                 resource.address, path, "group MMS is for +1 numbers only", "Use a masked pair: via."

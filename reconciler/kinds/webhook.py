@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from reconciler.kinds import conversation
 from reconciler.kinds.base import Claim, Declared, Finding, Kind, MarkHome, Site, named_form
 from reconciler.kinds.fields import NONE, Flag, Integer, Name, Names, Spec, Text, one_of
-from reconciler.model import reveal
+from reconciler.model import Joined, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -173,19 +173,33 @@ def _check_where(where: Address, fields: Fields) -> Iterator[Finding]:
         yield Finding(where, (), "this webhook listens to nothing", detail)
 
 
-def _check_url(where: Address, url: Value) -> Iterator[Finding]:
-    if not isinstance(url, str):
+def _check_url(where: Address, value: Value) -> Iterator[Finding]:
+    """Check what is known of a url; none of it is repeated, because it may be sensitive."""
+    url, path = _known_part(reveal(value)), ("url",)
+    if url is None:
         return
-    parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        yield Finding(where, path, "this is no url", "Write it as https://example.com/path.")
+        return
+    local = parts.scheme == "http" and host in _LOOPBACK
     if parts.scheme != "https" and not local:
         yield Finding(
-            where, ("url",), "a webhook's url begins with https://", "What people write travels over it."
+            where, path, "a webhook's url begins with https://", "What people write travels over it."
         )
-    if not parts.hostname:
-        yield Finding(where, ("url",), f"{url!r} names no host")
+    if not host:
+        yield Finding(where, path, "this url names no host", "Write it as https://example.com/path.")
     if len(url) > _LONGEST_URL:
-        yield Finding(where, ("url",), f"a url has at most {_LONGEST_URL} characters, this one {len(url)}")
+        yield Finding(where, path, f"a url has at most {_LONGEST_URL} characters, this one {len(url)}")
+
+
+def _known_part(url: Value) -> str | None:
+    """Return a url with a stand-in for what is known after apply; None where that begins it."""
+    if isinstance(url, Joined) and isinstance(url.parts[0], str):
+        return "".join(part if isinstance(part, str) else "x" for part in url.parts)
+    return url if isinstance(url, str) else None
 
 
 KIND = Kind(
@@ -203,6 +217,7 @@ KIND = Kind(
     from_live=from_live,
     create_only=frozenset({"target", "replay_after"}),
     mark=MarkHome.PARENT,
+    printed=frozenset({"method"}),
     capacity=5,
     comparable=comparable,
     claims=claims,

@@ -30,7 +30,8 @@ A VALUE is null (not there), a scalar or a list as it is, and otherwise an objec
     {"lookup": name, "collection": "Roles"}   the sid of what has this name
     {"one_of": ["+1…·k3f9a", …]}              to be chosen
 
-Below 64 levels stands the text ``(nested too deeply)``, and an infinite number is a text.
+Below 64 levels stands the text ``(nested too deeply)``. An infinite number is a text, and so is an integer
+that may be a phone number: it is masked.
 """
 
 from __future__ import annotations
@@ -72,7 +73,11 @@ def _masked(data: Any, numbers: Numbers, depth: int = _DEEPEST) -> Any:
         return [_masked(one, numbers, depth - 1) for one in data]
     if isinstance(data, dict):
         return {numbers.mask(key): _masked(one, numbers, depth - 1) for key, one in data.items()}
-    return str(data) if isinstance(data, float) and not math.isfinite(data) else data
+    if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
+    if isinstance(data, int) and (shown := numbers.mask(str(data))) != str(data):
+        return shown
+    return data
 
 
 def _plan(planned: Planned) -> dict[str, Any]:

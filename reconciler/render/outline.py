@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.diagnostics import Severity
+from reconciler.kinds import mark as marks
 from reconciler.model import Action, Half, Secret
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ SYMBOLS: dict[Action, str] = {
 }
 """The sign of each action; a replacement that deletes first has ``-/+``."""
 
-_UNSEEN = "!"
 _PAIR = frozenset({("address",), ("proxy",)})
 
 REMOVALS = frozenset({Action.CLOSE, Action.DELETE, Action.RELEASE})
@@ -119,11 +119,15 @@ def consequence(change: Change, *, deletes_first: bool) -> str:
 def known_by(fields: Fields, live: Live | None) -> Fields:
     """Return live `fields` of what the specs no longer mention.
 
-    What we once set unseen stays unseen (see `Mark.fields`): whether it is sensitive cannot be asked now.
+    What was sensitive when we set it stays so (see `Mark.fields`); of a resource that has one print for the
+    whole of it, the whole does.
     """
     marked = live.mark.fields if live and live.mark else {}
+    if marked.get(marks.WHOLE) == marks.SET_SECRET:
+        return {path: Secret(value) for path, value in fields.items()}
     return {
-        path: Secret(value) if marked.get(path[0]) == _UNSEEN else value for path, value in fields.items()
+        path: Secret(value) if marked.get(path[0]) == marks.SET_SECRET else value
+        for path, value in fields.items()
     }
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from reconciler.diagnostics import Diagnostic
     from reconciler.model import Place
+    from reconciler.render.numbers import Numbers
 
 _WIDTH = 100
 _BEFORE = 70
@@ -19,24 +20,30 @@ _BEFORE = 70
 _TAB = 4
 
 
-def problems(diagnostics: Sequence[Diagnostic], sources: Mapping[str, tuple[str, ...]]) -> str:
+def problems(
+    diagnostics: Sequence[Diagnostic], sources: Mapping[str, tuple[str, ...]], numbers: Numbers
+) -> str:
     """Return all of `diagnostics` in their order and a line that counts them; '' when there are none.
 
     `sources` holds the lines of the files by the names the places use; a file that is missing is not quoted.
+    `numbers` says how phone numbers are shown, in the quoted lines too.
     """
     if not diagnostics:
         return ""
-    return "\n".join([*(_problem(one, sources) for one in diagnostics), _count(diagnostics)]) + "\n"
+    return "\n".join([*(_problem(one, sources, numbers) for one in diagnostics), _count(diagnostics)]) + "\n"
 
 
-def _problem(one: Diagnostic, sources: Mapping[str, tuple[str, ...]]) -> str:
+def _problem(one: Diagnostic, sources: Mapping[str, tuple[str, ...]], numbers: Numbers) -> str:
+    def shown(text: str) -> str:
+        return _visible(numbers.mask(text))
+
     where = one.place or one.address
-    prefix = f"{_visible(str(where))}: " if where else ""
-    lines = [f"{prefix}{one.severity}: {_visible(one.summary)}"]
+    prefix = f"{shown(str(where))}: " if where else ""
+    lines = [f"{prefix}{one.severity}: {shown(one.summary)}"]
     if one.place:
-        lines.extend(f"    {line}" for line in _quoted(one.place, sources))
-    lines.extend(f"  {_visible(line)}".rstrip() for line in one.detail.splitlines())
-    lines.extend(f"  {_visible(word)} at {_visible(str(place))}" for word, place in one.related)
+        lines.extend(f"    {line}" for line in _quoted(one.place, sources, numbers))
+    lines.extend(f"  {shown(line)}".rstrip() for line in one.detail.splitlines())
+    lines.extend(f"  {shown(word)} at {shown(str(place))}" for word, place in one.related)
     return "\n".join(lines) + "\n"
 
 
@@ -47,21 +54,21 @@ def _count(diagnostics: Sequence[Diagnostic]) -> str:
     return ", ".join(f"{number} {word}{'s' * (number != 1)}" for number, word in counts if number)
 
 
-def _quoted(place: Place, sources: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _quoted(place: Place, sources: Mapping[str, tuple[str, ...]], numbers: Numbers) -> list[str]:
     """Return the line at `place` and the caret's line; nothing when the line is unknown or blank."""
     lines = sources.get(place.file, ())
     if not 0 < place.line <= len(lines) or not lines[place.line - 1].strip():
         return []
     # However long the line is, only what is near the column can be shown.
-    line = lines[place.line - 1]
-    start = max(place.column - 1 - _WIDTH, 0)
-    cells = [_visible(char, tab=" " * _TAB) for char in line[start : place.column - 1 + _WIDTH]]
-    before, after = cells[: place.column - 1 - start], cells[place.column - 1 - start :]
+    line, at = numbers.mask_around(lines[place.line - 1], place.column - 1)
+    start = max(at - _WIDTH, 0)
+    cells = [_visible(char, tab=" " * _TAB) for char in line[start : at + _WIDTH]]
+    before, after = cells[: at - start], cells[at - start :]
     cut_before = start > 0 or _width(before) + min(_width(after), _WIDTH - _BEFORE) > _WIDTH
     head = _last(before, _BEFORE) if cut_before else before
     tail = _first(after, _WIDTH - _width(head))
-    left = "…" if len(head) < place.column - 1 else ""
-    right = "…" if len(tail) < len(line) - place.column + 1 else ""
+    left = "…" if len(head) < at else ""
+    right = "…" if len(tail) < len(line) - at else ""
     return [f"{left}{''.join(head)}{''.join(tail)}{right}", " " * (len(left) + _width(head)) + "^"]
 
 

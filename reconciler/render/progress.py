@@ -10,14 +10,16 @@ from reconciler.diff import operations
 from reconciler.model import Action, EventKind, Half, Resource
 from reconciler.render import outline
 from reconciler.render.text import TONES, Line, Tone
-from reconciler.render.values import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.model import Change, Event, Operation
-    from reconciler.render.numbers import Numbers
+    from reconciler.render.values import Words
     from reconciler.workflow import Planned
+
+_MOST = 20
+"""How many of what did not come to be are listed; the rest is a number."""
 
 _MADE = {
     Action.CREATE: "created",
@@ -47,11 +49,10 @@ class Commands:
     """A destroy that also deletes what was closed."""
 
 
-def event_line(event: Event, n: int, total: int, numbers: Numbers) -> Line | None:
+def event_line(event: Event, n: int, total: int, words: Words) -> Line | None:
     """Return the line for the `n`-th of `total` operations to end; None for an event that ends none."""
     if event.kind is EventKind.STARTED:
         return None
-    words = Words(numbers)
     count = f"[{n:>{len(str(total))}}/{total}]"
     name = words.address(event.operation.address)
     if event.kind is not EventKind.DONE:
@@ -78,10 +79,11 @@ def _told(operation: Operation, action: Action) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """How the operations of a plan ended."""
+    """How the operations of a plan ended; `open_ends` began, and nobody knows how they ended."""
 
     planned: Planned
     ends: dict[Operation, Event]
+    open_ends: frozenset[Operation]
     words: Words
 
     def ended(self, kind: EventKind) -> list[Event]:
@@ -96,13 +98,13 @@ class _Outcome:
         return [change for change in self.planned.plan.visible if self.is_done(change)]
 
     @property
-    def unreached(self) -> list[tuple[Operation, Action]]:
+    def endless(self) -> list[tuple[Operation, Action]]:
         every = ((op, change.action) for change in self.planned.plan.changes for op in operations(change))
         return [(operation, action) for operation, action in every if operation not in self.ends]
 
     @property
     def is_complete(self) -> bool:
-        return not self.unreached and all(end.kind is EventKind.DONE for end in self.ends.values())
+        return not self.endless and all(end.kind is EventKind.DONE for end in self.ends.values())
 
     @property
     def closed(self) -> list[Resource]:
@@ -113,13 +115,19 @@ class _Outcome:
         return [*(Resource(c.address, c.live_fields, live=c.live) for c in now), *before]
 
 
+def under_way(events: Sequence[Event]) -> frozenset[Operation]:
+    """Return what began and has no end: it may have happened or not."""
+    ended = {event.operation for event in events if event.kind is not EventKind.STARTED}
+    return frozenset(event.operation for event in events) - ended
+
+
 def result_lines(
-    events: Sequence[Event], planned: Planned, numbers: Numbers, commands: Commands | None = None
+    events: Sequence[Event], planned: Planned, words: Words, commands: Commands | None = None
 ) -> list[Line]:
     """Return what a person reads after an apply or a destroy. Events may stop early: it was interrupted."""
     ends = {event.operation: event for event in events if event.kind is not EventKind.STARTED}
-    outcome = _Outcome(planned, ends, Words(numbers))
-    lines = [*_failures(outcome), *_unreached(outcome), _counted(outcome), *_closed(outcome)]
+    outcome = _Outcome(planned, ends, under_way(events), words)
+    lines = [*_failures(outcome), *_endless(outcome), *_closed(outcome), _counted(outcome)]
     return [*lines, *_next(outcome, commands or Commands())]
 
 
@@ -128,12 +136,20 @@ def _failures(outcome: _Outcome) -> Iterator[Line]:
         (EventKind.FAILED, "Failed:", Tone.ERROR),
         (EventKind.SKIPPED, "Skipped, nothing was tried:", Tone.WARN),
     ):
-        found = outcome.ended(kind)
-        if found:
-            yield Line(title, tone)
-        for event in found:
-            what = _wanted(event.operation, event.action, outcome.words)
-            yield Line(f"  {what}: {outcome.words.text(event.detail)}", tone)
+        found = [
+            f"{_wanted(event.operation, event.action, outcome.words)}: {outcome.words.text(event.detail)}"
+            for event in outcome.ended(kind)
+        ]
+        yield from _listed(title, found, tone)
+
+
+def _listed(title: str, found: Sequence[str], tone: Tone) -> Iterator[Line]:
+    """Yield a list below its title, as long as one still reads it."""
+    if found:
+        yield Line(title, tone)
+    yield from (Line(f"  {text}", tone) for text in found[:_MOST])
+    if len(found) > _MOST:
+        yield Line(f"  … and {len(found) - _MOST:,} more", tone)
 
 
 def _wanted(operation: Operation, action: Action, words: Words) -> str:
@@ -146,11 +162,17 @@ def _wanted(operation: Operation, action: Action, words: Words) -> str:
     return f"{verb} {words.address(operation.address)}"
 
 
-def _unreached(outcome: _Outcome) -> Iterator[Line]:
-    if outcome.unreached:
-        yield Line("Not known to have ended:", Tone.WARN)
-    for operation, action in outcome.unreached:
-        yield Line(f"  {_wanted(operation, action, outcome.words)}", Tone.WARN)
+def _endless(outcome: _Outcome) -> Iterator[Line]:
+    for title, begun in (
+        ("Under way when it stopped; nobody knows yet whether it happened:", True),
+        ("Not begun:", False),
+    ):
+        found = [
+            _wanted(operation, action, outcome.words)
+            for operation, action in outcome.endless
+            if (operation in outcome.open_ends) is begun
+        ]
+        yield from _listed(title, found, Tone.WARN)
 
 
 def _counted(outcome: _Outcome) -> Line:
@@ -159,18 +181,19 @@ def _counted(outcome: _Outcome) -> Line:
     if outcome.is_complete:
         return Line(f"Done: {done}.", Tone.TITLE)
     ends = Counter(end.kind for end in outcome.ends.values())
-    left = (ends[EventKind.FAILED], "failed"), (ends[EventKind.SKIPPED], "skipped")
-    undone = [
-        f"{number:,} {word}" for number, word in (*left, (len(outcome.unreached), "not reached")) if number
-    ]
+    left = (
+        (ends[EventKind.FAILED], "failed"),
+        (ends[EventKind.SKIPPED], "skipped"),
+        (len(outcome.open_ends), "unknown"),
+        (len(outcome.endless) - len(outcome.open_ends), "not begun"),
+    )
+    undone = [f"{number:,} {word}" for number, word in left if number]
     return Line(f"Not finished: {done} so far; {', '.join(undone)}.", Tone.ERROR)
 
 
 def _closed(outcome: _Outcome) -> Iterator[Line]:
-    if outcome.closed:
-        yield Line("Closed for good, transcript kept:", Tone.NOTE)
-    for resource in outcome.closed:
-        yield Line(f"  {outline.closed_line(resource, outcome.words)}", Tone.NOTE)
+    found = [outline.closed_line(resource, outcome.words) for resource in outcome.closed]
+    yield from _listed("Closed for good, transcript kept:", found, Tone.NOTE)
 
 
 def _next(outcome: _Outcome, commands: Commands) -> Iterator[Line]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from reconciler.model import Address, Edit, Fields, Joined, Lookup, Path, Pool, Ref, Secret, Value
 from reconciler.render.visible import LONGEST, quoted, visible
 
 if TYPE_CHECKING:
-    from reconciler.model import Json
+    from collections.abc import Iterator
+
+    from reconciler.model import Json, Plan
     from reconciler.render.numbers import Numbers
 
 NONE = "(none)"
@@ -20,6 +23,8 @@ SENSITIVE = "(sensitive)"
 UNKNOWN = "known after apply"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _DEEPEST = 6
+_SHORTEST = 4
+"""Shorter secrets are not looked for in what others say: they would be found in any word."""
 _MOST = 20
 _LEAD = 24
 """How much of what two long texts have in common is shown before their first difference."""
@@ -34,12 +39,18 @@ _NAMING = (
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Writes the parts of a plan as text, all numbers shown in one way."""
+    """Writes the parts of a plan as text, all numbers shown in one way.
+
+    `hidden` are texts that stand in no sentence: Twilio's answers repeat what was sent.
+    """
 
     numbers: Numbers
+    hidden: tuple[str, ...] = ()
 
     def text(self, text: str, longest: int = 600) -> str:
         """Return a sentence or a name."""
+        for secret in self.hidden:
+            text = text.replace(secret, SENSITIVE)
         return visible(self.numbers.mask(text), longest)
 
     def address(self, address: Address) -> str:
@@ -55,7 +66,8 @@ class Words:
         return ".".join(self._name(name) for name in path)
 
     def _name(self, name: str) -> str:
-        return name if _PLAIN_NAME.fullmatch(name) else quoted(self.numbers.mask(name))
+        masked = self.numbers.mask(name)
+        return masked if masked == name and _PLAIN_NAME.fullmatch(name) else quoted(masked)
 
     def value(self, value: Value) -> str:
         """Return a value as a reader wants to see it; what a Secret hides is never looked at."""
@@ -91,7 +103,7 @@ class Words:
         if isinstance(value, dict):
             pairs = [(quoted(self.numbers.mask(key)), one) for key, one in list(value.items())[:most]]
             return _several("{}", [f"{key}: {self._json(one, depth - 1)}" for key, one in pairs], len(value))
-        return json.dumps(value)
+        return self.numbers.mask(json.dumps(value))
 
     def edit(self, edit: Edit) -> tuple[str, str]:
         """Return (before, after). Two long texts are shown from where they begin to differ."""
@@ -108,10 +120,42 @@ class Words:
         return [(name, self.value(value)) for name, value in naming_fields(fields)]
 
 
+def secrets_in(plan: Plan) -> tuple[str, ...]:
+    """Return every text that Secrets of the plan hide, as it is and as JSON and urls write it; long first."""
+    held = chain.from_iterable(
+        (*c.fields.values(), *c.at_creation.values(), *c.live_fields.values(), *_sides(c.edits))
+        for c in plan.changes
+    )
+    plain = {text for value in held if isinstance(value, Secret) for text in _texts(value.value)}
+    found = {form for text in plain for form in (text, json.dumps(text)[1:-1], quote(text, safe=""))}
+    return tuple(
+        sorted((text for text in found if len(text) >= _SHORTEST), key=lambda text: (-len(text), text))
+    )
+
+
+def _sides(edits: tuple[Edit, ...]) -> Iterator[Value]:
+    return (value for edit in edits for value in (edit.before, edit.after))
+
+
+def _texts(value: Value) -> Iterator[str]:
+    match value:
+        case Joined(parts):
+            yield from (part for part in parts if isinstance(part, str))
+        case list():
+            yield from (text for below in value for text in _texts(below))
+        case dict():
+            yield from (text for below in value.values() for text in _texts(below))
+        case str():
+            yield value
+        case int() | float() if not isinstance(value, bool):
+            yield json.dumps(value)
+
+
 def naming_fields(fields: Fields) -> list[tuple[str, Value]]:
     """Return (name, value) of what a person recognises a live resource by.
 
-    Of a url only the host is kept: the rest often is a secret, and who wrote it cannot be asked.
+    Of a url only the host is kept: the rest often is a secret, and who wrote it cannot be asked. A url that
+    was sensitive when we set it is a Secret here (`outline.known_by`), and nothing of it is shown.
     """
     found = [(name, fields[(name,)]) for name in _NAMING if fields.get((name,)) is not None]
     return [

@@ -1,0 +1,163 @@
+"""`drift`, `list` and `show`: what others changed, what is there, all about one address. None ever writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.cli.echo import delivered, has_errors, say, show, show_problems
+from reconciler.cli.options import account_options, settings_of, spec_options
+from reconciler.cli.plan import findings_as, read
+from reconciler.cli.privacy import shown_numbers
+from reconciler.cli.stopping import run_stoppable
+from reconciler.diagnostics import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.cli.options import Settings
+    from reconciler.cli.target import Door
+    from reconciler.drift import Drift
+    from reconciler.render.numbers import Numbers
+    from reconciler.render.text import Line
+    from reconciler.workflow import Specs
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def _place_options(function: F) -> F:
+    """Add what says which account to read, without what only plans have."""
+    function = account_options(function)
+    given: list[click.Parameter] = getattr(function, "__click_params__", [])
+    given[:] = [one for one in given if one.name not in ("only", "detailed_exitcode")]
+    return function
+
+
+@click.command()
+@spec_options
+@account_options
+def drift(**options: Any) -> int:
+    """Show what others changed since our last apply. Only reads.
+
+    Not shown are edits of the specs that are not applied yet, which plan shows, nor what Twilio changes by
+    itself. A conversation or participant that others deleted is not told from one that never was: plan shows
+    both as to be created. With --detailed-exitcode also what could not be compared is exit 2.
+
+    PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
+    """
+    return run_stoppable(_drift(settings_of(options), detailed=options["detailed_exitcode"]))
+
+
+async def _drift(settings: Settings, *, detailed: bool) -> ExitCode:
+    from reconciler.cli.target import open_door
+    from reconciler.drift import drift_of
+    from reconciler.workflow import make_plan
+
+    with findings_as(settings.form):
+        specs = read(settings)
+    async with open_door(settings, specs) as door:
+        planned = await make_plan(specs.stack, door.gateway, only=settings.only)
+    found = drift_of(planned, specs.stack.desired)
+    _show_drift(found, specs, door, settings.form)
+    differs = found.is_there or has_errors(found.plan.diagnostics)
+    return delivered(ExitCode.CHANGES if detailed and differs else ExitCode.FINE)
+
+
+def _show_drift(found: Drift, specs: Specs, door: Door, form: str) -> None:
+    from reconciler.render.drift import drift_json, drift_lines, drift_markdown
+
+    show_problems(found.plan.diagnostics, specs.sources, shown_numbers(door.numbers, err=True))
+    if form == "json":
+        say(drift_json(found, door.numbers))
+    elif form == "markdown":
+        say(drift_markdown(found, door.numbers))
+    else:
+        show(drift_lines(found, shown_numbers(door.numbers)))
+
+
+@click.command("list")
+@spec_options
+@_place_options
+@click.option(
+    "--party", default="", metavar="NUMBER", help="Only where this number stands, and through what."
+)
+@click.option("--all", "closed", is_flag=True, help="Closed conversations too.")
+def list_all(**options: Any) -> int:
+    """Show what is in the service: owned by this stack, by others, by nobody. Only reads.
+
+    PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
+    """
+    return run_stoppable(_list(settings_of(options), _party(options["party"]), closed=options["closed"]))
+
+
+def _party(text: str) -> str:
+    """Return a number as Twilio writes it. Raises click.BadParameter where it is none."""
+    from reconciler.kinds.participant import is_address
+
+    number = text if ":" in text else "".join(char for char in text if char not in " -.()/")
+    if number and not is_address(number):
+        raise click.BadParameter(
+            "write the number in full, + country code number, as in +15550100301", param_hint="'--party'"
+        )
+    return number
+
+
+async def _list(settings: Settings, party: str, *, closed: bool) -> ExitCode:
+    from reconciler.cli.target import open_door
+    from reconciler.inventory import find_party, take_inventory
+    from reconciler.render.listing import inventory_json, inventory_lines, party_json, party_lines
+
+    with findings_as(settings.form):
+        specs = read(settings)
+    async with open_door(settings, specs) as door:
+        shown = _numbers(settings, door)
+        if party:
+            found = await find_party(specs.stack, door.gateway, party, closed=closed)
+            lines, data = party_lines(found, shown), party_json(found, door.numbers)
+        else:
+            whole = await take_inventory(specs.stack, door.gateway, closed=closed)
+            lines, data = inventory_lines(whole, shown), inventory_json(whole, door.numbers)
+    return _tell("list", lines, data, settings.form)
+
+
+@click.command("show")
+@click.argument("address")
+@spec_options
+@_place_options
+def show_one(address: str, **options: Any) -> int:
+    """Show everything about one address, and why it is touched or not. Only reads.
+
+    ADDRESS is as plans write it, conversation/order-1042/participant/customer, or a sid.
+
+    PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
+    """
+    return run_stoppable(_show(settings_of(options), address))
+
+
+async def _show(settings: Settings, address: str) -> ExitCode:
+    from reconciler.cli.target import open_door
+    from reconciler.render.subject import subject_json, subject_lines
+    from reconciler.subject import look_at
+
+    with findings_as(settings.form):
+        specs = read(settings)
+    async with open_door(settings, specs) as door:
+        subject = await look_at(specs.stack, door.gateway, address)
+    lines = subject_lines(subject, _numbers(settings, door))
+    return _tell("show", lines, subject_json(subject, door.numbers), settings.form)
+
+
+def _numbers(settings: Settings, door: Door) -> Numbers:
+    """Return how text shows phone numbers: as the terminal does, except where it is made to be shared."""
+    return shown_numbers(door.numbers) if settings.form == "text" else door.numbers
+
+
+def _tell(title: str, lines: list[Line], data: str, form: str) -> ExitCode:
+    from reconciler.render.listing import in_markdown
+
+    if form == "text":
+        show(lines)
+    else:
+        say(data if form == "json" else in_markdown(title, lines))
+    return delivered(ExitCode.FINE)

@@ -1,0 +1,51 @@
+"""Ctrl-C, SIGTERM and a closed terminal → a cancelled task, so that a command can say how far it came."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def run_stoppable(work: Coroutine[Any, Any, int]) -> int:
+    """Run `work`, which a signal cancels. Raises KeyboardInterrupt where it leaves it at that."""
+
+    async def whole() -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in one
+        with _handled(lambda *_: loop.call_soon_threadsafe(task.cancel)):
+            return await work
+
+    try:
+        return asyncio.run(whole())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Let a signal raise KeyboardInterrupt inside the block: waiting for a person is no task to cancel."""
+    with _handled(signal.default_int_handler):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[..., Any]) -> Iterator[None]:
+    """Handle each signal that is not ignored (as `nohup` has it) for the length of the block."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+        heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, handler) for number in heard}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
