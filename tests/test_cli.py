@@ -346,6 +346,14 @@ def test_an_apply_that_is_stopped_says_how_far_it_came(
     assert again.split("  #")[0].strip() == f"reconciler apply {folder} --local"
 
 
+AT_A_TERMINAL = """
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # keys like Ctrl-C come from standard input
+from reconciler.cli import main
+main()
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("keys", [b"\x03", b"\x04", b"no\n"])
 def test_at_the_question_nothing_was_written_yet(
@@ -356,11 +364,10 @@ def test_at_the_question_nothing_was_written_yet(
 
     folder = many(tmp_path / "specs", 3)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "reconciler", "apply", str(folder), "--local"]
-    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    command = [sys.executable, "-c", AT_A_TERMINAL, "apply", str(folder), "--local"]
     with subprocess.Popen(
-        command, env=environment, start_new_session=True, **streams, preexec_fn=_own_tty
-    ) as process:  # type: ignore[call-overload]
+        command, env=environment, start_new_session=True, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
         os.close(theirs)
         told = b""
         while b"goes on: " not in told:
@@ -375,14 +382,6 @@ def test_at_the_question_nothing_was_written_yet(
     assert b"Nothing was written." in told
     assert b"Traceback" not in told
     assert live_in(folder) == 0
-
-
-def _own_tty() -> None:
-    """Make standard input the terminal that keys like Ctrl-C come from."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def test_colours_are_for_terminals_that_want_them(
@@ -475,3 +474,20 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
 
     assert [name for name in cli.commands if name not in told] == []
     assert [code for code in range(7) if f"{code} " not in told] == []
+
+
+def test_a_mass_removal_is_refused_and_a_flag_consents(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 4 with the line of YAML and the flag; the flag lets it through."""
+    path = tmp_path / "stack.yaml"
+    names = ", ".join(f"c{n}: {{}}" for n in range(15))
+    path.write_text(f"stack: {{name: many}}\nconversations: {{{names}}}\n", encoding="utf-8")
+    call("apply", path, "--local", "--yes", capsys=capsys)
+    path.write_text("stack: {name: many}\nconversations: {c0: {}}\n", encoding="utf-8")
+    told = call("plan", path, "--local", expect=4, capsys=capsys)
+
+    assert "14 of 15 conversations would be removed" in told
+    assert "limits: {remove: 14}" in told
+    told = call("apply", path, "--local", "--yes", "--allow-remove", 14, capsys=capsys)
+    assert "Done: 14 closed." in told

@@ -6,11 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic_core import PydanticCustomError
 
 from reconciler.diagnostics import SpecError
 from reconciler.kinds import KINDS
 from reconciler.kinds.base import Site
 from reconciler.kinds.conversation import ConversationSpec
+from reconciler.kinds.fields import Leaf, read_sid
 from reconciler.model import Address, Graph, Joined, Lookup, Owner, Ref, Resource, Secret
 from reconciler.rules import check_graph
 from reconciler.variables import Inputs
@@ -356,6 +358,17 @@ def test_a_service_has_a_name(tmp_path: Path) -> None:
     for service in ("''", "null"):
         (found,) = problems(tmp_path, f"stack: {{name: shop, service: {service}}}\n")
         assert found.startswith("1:30 service names no service | Write default")
+
+
+@pytest.mark.parametrize("text", ["MG123", "mg" + "0" * 32, "CH" + "0" * 32, "", "MG" + "0" * 33])
+def test_a_sid_looks_like_one(text: str) -> None:
+    """A field that takes a sid takes no name and no other resource's sid."""
+    good = "MG" + "0a" * 16
+
+    assert read_sid("MG", Leaf(good, good)) == good
+    assert read_sid("MG", Leaf("null", None)) is None
+    with pytest.raises(PydanticCustomError, match="is no sid"):
+        read_sid("MG", Leaf(text, text))
 
 
 @pytest.mark.parametrize("first", ["address: +15550100300, via: wa", "projected: wa"])

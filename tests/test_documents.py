@@ -182,8 +182,10 @@ def test_one_file_of_a_stack_is_not_the_stack() -> None:
     )
     assert found.detail.endswith("For the whole stack name the folder: specs")
     assert told("specs/a.yaml") == [
-        "specs/a.yaml:1:1: there is no stack: block\n"
-        "specs/stack.yaml beside it has one: name the folder, specs, to use both."
+        (
+            "specs/a.yaml:1:1: there is no stack: block\n"
+            "specs/stack.yaml beside it has one: name the folder, specs, to use both."
+        )
     ]
     assert read_stack(Path("specs")).warnings == ()
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import account_options, allow_empty_option, settings_of, spec_options
-from reconciler.cli.plan import findings_as, objected, plan_code, read, show_plan, would_empty
+from reconciler.cli.options import account_options, consent_options, settings_of, spec_options
+from reconciler.cli.plan import findings_as, limits_of, objected, plan_code, read, show_plan, would_empty
 from reconciler.cli.privacy import shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode
@@ -39,7 +39,7 @@ YES = click.option("--yes", is_flag=True, help="Do not ask.")
 @click.command()
 @spec_options
 @account_options
-@allow_empty_option
+@consent_options
 @YES
 def apply(**options: Any) -> int:
     """Make the account what the specs say.
@@ -95,7 +95,7 @@ async def _planned(settings: Settings, wish: _Wish, specs: Specs, door: Door) ->
 
     if wish.destroys:
         return await make_destroy_plan(specs.stack, door.gateway, delete=wish.deletes, only=settings.only)
-    return await make_plan(specs.stack, door.gateway, only=settings.only)
+    return await make_plan(specs.stack, door.gateway, only=settings.only, limits=limits_of(settings, specs))
 
 
 def _question(planned: Planned, door: Door, wish: _Wish) -> str:

@@ -30,6 +30,7 @@ class Settings:
     only: tuple[str, ...] = ()
     parallelism: int = 10
     allow_empty: bool = False
+    allow_remove: int | None = None
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -114,10 +115,17 @@ def account_options(function: F) -> F:
     )
 
 
-def allow_empty_option(function: F) -> F:
-    """Add the consent to specs that describe nothing."""
-    text = "Go on where the specs describe no resource, and take away all that the stack has."
-    return click.option("--allow-empty", is_flag=True, help=text)(function)
+def consent_options(function: F) -> F:
+    """Add the consents to removing much at once."""
+    empty = "Go on where the specs describe no resource, and take away all that the stack has."
+    remove = "Let this run remove as many conversations as N."
+    return _together(
+        function,
+        [
+            click.option("--allow-empty", is_flag=True, help=empty),
+            click.option("--allow-remove", type=click.IntRange(0), metavar="N", help=remove),
+        ],
+    )
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
@@ -132,6 +140,6 @@ def settings_of(options: dict[str, Any]) -> Settings:
         environ=dict(os.environ),
         environment=options["environment"],
     )
-    names = ("local", "endpoint", "profile", "only", "parallelism", "allow_empty")
+    names = ("local", "endpoint", "profile", "only", "parallelism", "allow_empty", "allow_remove")
     given = {name: options[name] for name in names if name in options}
     return Settings(options["path"], inputs, options["form"], **given)

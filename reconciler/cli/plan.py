@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.echo import delivered, has_errors, say, show, show_problems
-from reconciler.cli.options import account_options, allow_empty_option, settings_of, spec_options
+from reconciler.cli.options import account_options, consent_options, settings_of, spec_options
 from reconciler.cli.privacy import keyed_numbers, shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, SpecError, error
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reconciler.cli.options import Settings
     from reconciler.cli.target import Door
+    from reconciler.safety import Limits
     from reconciler.workflow import Planned, Specs
 
 
@@ -46,7 +47,7 @@ def validate(**options: Any) -> int:
 @click.command()
 @spec_options
 @account_options
-@allow_empty_option
+@consent_options
 def plan(**options: Any) -> int:
     """Show what apply would do. Only reads.
 
@@ -62,7 +63,9 @@ async def _plan(settings: Settings, *, detailed: bool) -> ExitCode:
     with findings_as(settings.form):
         specs = read(settings)
     async with open_door(settings, specs) as door:
-        planned = await make_plan(specs.stack, door.gateway, only=settings.only)
+        planned = await make_plan(
+            specs.stack, door.gateway, only=settings.only, limits=limits_of(settings, specs)
+        )
     if would_empty(settings, specs, planned):
         planned = objected(planned, specs)
     show_plan(planned, specs, door, settings.form)
@@ -88,6 +91,12 @@ def findings_as(form: str) -> Iterator[None]:
             raise
         say(findings(fault.diagnostics, form, keyed_numbers()))
         raise click.exceptions.Exit(fault.exit_code) from fault
+
+
+def limits_of(settings: Settings, specs: Specs) -> Limits:
+    """Return how much a run may remove: what the specs say, or more by a flag."""
+    limits = specs.stack.limits
+    return replace(limits, remove=max(limits.remove, settings.allow_remove or 0))
 
 
 def would_empty(settings: Settings, specs: Specs, planned: Planned) -> bool:
