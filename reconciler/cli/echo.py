@@ -117,7 +117,7 @@ def _stream(*, err: bool) -> _Stream:
 def say(text: str, *, err: bool = False, fg: str | None = None, bold: bool = False, end: str = "\n") -> None:
     """Print a text, coloured where a terminal shows colour and NO_COLOR is not set."""
     stream = _stream(err=err)
-    coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+    coloured = (fg or bold) and stream.isatty() and not os.environ.get("NO_COLOR")
     stream.write((click.style(text, fg=fg, bold=bold or None) if coloured else text) + end)
 
 
