@@ -109,6 +109,9 @@ def _stack(
         account=(environment.account or "") if environment else "",
         writes_per_second=_first(written, "writes_per_second", 10),
         senders=senders,
+        recipients=tuple(environment.recipients)
+        if environment and environment.recipients is not None
+        else None,
         limits=RemovalLimits(_first(written, "remove", 10), _first(written, "remove_percent", 30)),
     )
 

@@ -7,6 +7,7 @@ consents, then the flag.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
@@ -79,6 +80,30 @@ def refuse_lost_transcripts(
                 "or keep the transcript: on_remove: close.",
                 address=change.address,
             )
+    return problems
+
+
+def refuse_recipients(
+    plan: Plan, kinds: Mapping[str, Kind], recipients: tuple[str, ...] | None, environment: str
+) -> dict[Address, Diagnostic]:
+    """Return each address that would bring in a number that this environment does not allow."""
+    problems: dict[Address, Diagnostic] = {}
+    for change in plan.changes:
+        number = kinds[change.address.kind].party(change.fields)
+        arrives = change.action in (Action.CREATE, Action.REPLACE, Action.ADOPT)
+        if (
+            not arrives
+            or not number
+            or recipients is None
+            or any(fnmatchcase(number, one) for one in recipients)
+        ):
+            continue
+        problems[change.address] = diagnostics.error(
+            f"{number} is not among the recipients of {environment}",
+            f"To consent, add it under environments: {environment}: recipients.",
+            address=change.address,
+            place=change.place,
+        )
     return problems
 
 

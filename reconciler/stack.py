@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from reconciler.kinds.fields import NONE, Integer, Object, Spec, one_of, read_name, wrong
+from reconciler.kinds.fields import NONE, Integer, Names, Object, Spec, one_of, read_name, wrong
 from reconciler.kinds.participant import is_address
 from reconciler.safety import Limits as RemovalLimits
 from reconciler.transitions import Transitions
@@ -81,6 +81,8 @@ class EnvironmentSpec(Spec):
 
     account: Annotated[Any, PlainValidator(read_account), WithJsonSchema({"type": "string"})] = None
     """The account it is for (`AC…`); any other is refused. An emulator stands in for any."""
+    recipients: Names = NONE
+    """Globs of the only numbers that may become participants here (`+15550100*`); left out, any may."""
     variables: Object = NONE
     """Values of variables in this environment."""
     limits: Limits | None = None
@@ -101,6 +103,8 @@ class Stack:
     senders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     transitions: Transitions = field(default_factory=Transitions)
     limits: RemovalLimits = field(default_factory=RemovalLimits)
+    recipients: tuple[str, ...] | None = None
+    """The only numbers that may become participants, as globs; None where any may."""
 
 
 def sender_problem(numbers: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ from reconciler.evidence import held_elsewhere, transcripts
 from reconciler.kinds import KINDS
 from reconciler.model import Graph, Operation, Plan, Resource, Target
 from reconciler.observed import observe, resolve_service
-from reconciler.safety import Limits, refuse_lost_transcripts, refuse_mass_removal
+from reconciler.safety import Limits, refuse_lost_transcripts, refuse_mass_removal, refuse_recipients
 from reconciler.transitions import Transitions
 from reconciler.variables import concealed
 
@@ -97,6 +97,8 @@ async def _refused(
     by_name = {kind.name: kind for kind in kinds}
     if too_many := refuse_mass_removal(plan, observed.graph, by_name, limits):
         return too_many
+    if strangers := refuse_recipients(plan, by_name, stack.recipients, stack.owner.environment):
+        return strangers
     lost = await transcripts(gateway, plan, kinds)
     return {
         **refuse_lost_transcripts(plan, by_name, lost, stack.transitions),

@@ -104,3 +104,24 @@ def test_destroy_is_consent_enough() -> None:
     world.call("POST", "Conversations/safe.c001/Messages", [("Body", "x")])
 
     assert len(world.destroy_plan(stack_of(spec(20)), delete=True).plan.visible) == 20
+
+
+def test_only_allowed_numbers_become_participants() -> None:
+    """Staging writes to test phones only; the refusal names the list that consents."""
+    text = """\
+stack: {name: safe}
+senders: {wa: "whatsapp:+15550100200"}
+environments: {staging: {recipients: ["+155501003*"]}}
+conversations:
+  a:
+    participants:
+      p: {address: +15550100301, via: wa}
+      q: {address: +15559999999, via: wa}
+      d: {identity: desk}
+"""
+    world = World()
+    plan = world.plan(stack_of(text, environment="staging")).plan
+
+    assert [change.address.key for change in plan.visible] == ["a", "d", "p"]
+    assert plan.diagnostics[0].summary == "+15559999999 is not among the recipients of staging"
+    assert "environments: staging: recipients" in plan.diagnostics[0].detail

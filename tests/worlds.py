@@ -122,12 +122,12 @@ class World:
         return found
 
 
-def stack_of(spec: Spec | str) -> Stack:
+def stack_of(spec: Spec | str, environment: str = "") -> Stack:
     """Read a spec that is given as text or as data. JSON is YAML, so it goes through the whole front."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "spec.yaml")
         path.write_text(spec if isinstance(spec, str) else json.dumps(spec, indent=1), encoding="utf-8")
-        return read_specs(path, Inputs()).stack
+        return read_specs(path, Inputs(environment=environment)).stack
 
 
 def without_mark(attributes: str) -> Any:

@@ -123,6 +123,11 @@ def no_claims(address: Address, fields: Fields) -> frozenset[Claim]:  # noqa: AR
     return frozenset()
 
 
+def no_party(fields: Fields) -> str:  # noqa: ARG001 - the shape of a hook
+    """Return nothing: a kind through which nobody is written to."""
+    return ""
+
+
 def no_findings(resources: Sequence[Resource], site: Site) -> Iterator[Finding]:  # noqa: ARG001 - a hook
     """Yield nothing: a kind without rules of its own."""
     yield from ()
@@ -160,6 +165,7 @@ class Kind:
     named         the natural key that (stack, key) gives a resource whose spec says no other
     claims        what only one live resource can hold, so that whoever holds it must let go first
     inquiry       how to ask, while planning, who holds what is claimed
+    party         the number that could be written to because of it
     transcript    the collection that a deletion would lose
     check         the offline rules for all resources of the kind that stand in one place
     stays_when_closed  whether it is left where it is when what it stands in is closed
@@ -197,6 +203,7 @@ class Kind:
     claims: Callable[[Address, Fields], frozenset[Claim]] = no_claims
     inquiry: Inquiry | None = None
     transcript: str = ""
+    party: Callable[[Fields], str] = no_party
     check: Callable[[Sequence[Resource], Site], Iterator[Finding]] = no_findings
     comparable: Callable[[Path, Value], Value] = as_is
     steps: Callable[[Kind, Half, Change, Target], tuple[Step, ...]] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from reconciler.kinds import mark as marks
 from reconciler.kinds.attributes import ATTRIBUTES, flatten, live_attributes, merged_attributes
@@ -23,7 +23,7 @@ from reconciler.kinds.base import (
     instance_path,
     named_form,
 )
-from reconciler.kinds.fields import NONE, Flag, FreeText, Name, Names, Object, Spec, duration, one_of
+from reconciler.kinds.fields import NONE, Flag, FreeText, Name, Names, Object, Spec, duration, one_of, sid
 from reconciler.model import Action, Half
 from reconciler.step import Form, Step
 
@@ -71,7 +71,7 @@ class ConversationSpec(Spec):
     """The name Twilio knows it by, unique in its service. Left out, it is `<stack>.<key>`."""
     attributes: Object = NONE
     """JSON data, kept leaf by leaf: `null` removes a key, `{}` owns none, other keys are left alone."""
-    messaging_service_sid: Name = NONE
+    messaging_service_sid: Annotated[Any, sid("MG")] = NONE
     """The messaging service its messages go through; left out, the account's default."""
     timers: Timers | None = None
     """When it becomes inactive and when it closes, if nobody writes."""

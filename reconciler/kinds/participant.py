@@ -236,6 +236,11 @@ def is_address(text: str) -> bool:
     return (not colon or channel in _CHANNELS) and bool(_E164.fullmatch(number))
 
 
+def party(fields: Fields) -> str:
+    """Return the party's number without its channel."""
+    return number_of(str(fields.get(("address",), "")))
+
+
 def query(fields: Fields) -> tuple[str, str] | None:
     """Return how to ask in which conversations a party stands."""
     address = fields.get(("address",))
@@ -289,6 +294,7 @@ KIND = Kind(
     stays_when_closed=True,
     claims=claims,
     inquiry=INQUIRY,
+    party=party,
     check=check,
     attributes_limit_bytes=4 * 1024,
 )
