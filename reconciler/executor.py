@@ -70,6 +70,8 @@ class _Run:
     events: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
     mistakes: list[Exception] = field(default_factory=list)
     """What went wrong that nobody foresaw; one operation's must not end the others."""
+    gone: set[str] = field(default_factory=set)
+    """Sids of the rows that this run removed."""
     freed: set[str] = field(default_factory=set)
     """Sids of conversations in which this run freed a pair, a name or an identity."""
     families: dict[Address, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
@@ -123,20 +125,23 @@ async def _operate(run: _Run, operation: Operation, change: Change, waits: list[
         run.finished[operation].set_result(False)
         return
     async with run.families[operation.address.root]:
-        _tell(run, EventKind.STARTED, operation, change)
-        try:
-            sid = await _run_steps(run, operation, change)
-        except (ApiError, StepFailedError, CannotMergeError) as fault:
-            _tell(run, EventKind.FAILED, operation, change, detail=_reason(fault))
-            run.finished[operation].set_result(False)
-            return
-        except Exception as mistake:  # noqa: BLE001 - kept, and raised when everything else has ended
-            run.mistakes.append(mistake)
-            _tell(run, EventKind.FAILED, operation, change, detail=f"a mistake in reconciler: {mistake!r}")
-            run.finished[operation].set_result(False)
-            return
-        _tell(run, EventKind.DONE, operation, change, sid=sid)
-        run.finished[operation].set_result(True)
+        run.finished[operation].set_result(await _succeeds(run, operation, change))
+
+
+async def _succeeds(run: _Run, operation: Operation, change: Change) -> bool:
+    """Carry out one operation, tell how it went, and return whether it went well."""
+    _tell(run, EventKind.STARTED, operation, change)
+    try:
+        sid = await _run_steps(run, operation, change)
+    except (ApiError, StepFailedError, CannotMergeError) as fault:
+        _tell(run, EventKind.FAILED, operation, change, detail=_reason(fault))
+        return False
+    except Exception as mistake:  # noqa: BLE001 - kept, and raised when everything else has ended
+        run.mistakes.append(mistake)
+        _tell(run, EventKind.FAILED, operation, change, detail=f"a mistake in reconciler: {mistake!r}")
+        return False
+    _tell(run, EventKind.DONE, operation, change, sid=sid)
+    return True
 
 
 async def _succeeded(run: _Run, operation: Operation) -> bool:
@@ -169,8 +174,7 @@ async def _run_steps(run: _Run, operation: Operation, change: Change) -> str:
     run.freed.update(_freed(run, operation, change))
     if operation.half is Half.DROP:
         gone = change.live.sid if change.live else ""
-        for key in [key for key, value in run.known.items() if key[1] == "sid" and value == gone]:
-            del run.known[key]
+        run.gone.add(gone)
         return gone
     return run.known.get((operation.address, "sid"), "")
 
@@ -190,7 +194,7 @@ def _ready(run: _Run, operation: Operation, change: Change) -> Change:
         known = {
             name: run.known.get((ref.address, ref.attribute)) for name, ref in (change.records or {}).items()
         }
-        children = {name: sid for name, sid in known.items() if sid}
+        children = {name: sid for name, sid in known.items() if sid and sid not in run.gone}
         return (
             replace(change, mark=_sealed(change, change.mark, children), live=None) if change.mark else change
         )

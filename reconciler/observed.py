@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler import diagnostics
-from reconciler.diagnostics import ApiError, ReconcilerError
+from reconciler.diagnostics import ReconcilerError
 from reconciler.kinds.attributes import live_mark
 from reconciler.kinds.base import Kind, MarkHome, Way
 from reconciler.model import Address, Graph, Live, Lookup, Resource, reveal
@@ -332,6 +332,3 @@ def _looked_up(resource: Resource, known: Mapping[str, list[Row]], problems: lis
         )
     found: Fields = fields
     return replace(resource, fields=found)
-
-
-__all__ = ["ApiError", "found_row", "observe", "resolve_service", "together"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from graphlib import CycleError
 from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
 from reconciler.diff import compare
-from reconciler.diff.order import CycleError, edges_of
+from reconciler.diff.order import edges_of
 from reconciler.diff.records import sids_of, with_records
 from reconciler.diff.removals import done_removals, plain, protected_rows
 from reconciler.diff.sides import Removal, Sides, ancestors
@@ -70,13 +71,13 @@ def diff(
         *protected,
         *done_removals(sides),
     ]
-    changes = {address: change for address, change in changes.items() if address not in kept}
-    changes = {
-        a: c for a, c in changes.items() if c.action is not Action.CREATE or (a.parent, a.kind) not in crowded
+    allowed = {
+        a: c
+        for a, c in changes.items()
+        if a not in kept and (c.action is not Action.CREATE or (a.parent, a.kind) not in crowded)
     }
-    changes = with_records(sides, changes, left_out)
+    changes = with_records(sides, allowed, left_out)
     ordered = tuple(changes[address] for address in sorted(changes, key=sides.rank))
-    shown = [change for change in ordered if change.action is not Action.NONE]
     plan = Plan(
         target,
         changes=ordered,
@@ -90,7 +91,7 @@ def diff(
         ),
         diagnostics=tuple(problems),
     )
-    return _with_edges(plan, sides) if shown else replace(plan, changes=())
+    return _with_edges(plan, sides) if plan.visible else replace(plan, changes=())
 
 
 def _superseded(observed: Graph) -> dict[Address, str]:

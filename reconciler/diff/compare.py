@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import mark as marks
-from reconciler.kinds.attributes import ATTRIBUTES
 from reconciler.kinds.base import Kind, MarkHome
 from reconciler.model import (
     Cause,
@@ -200,15 +199,3 @@ def largest_mark(kind: Kind, owner: Owner, wanted: Resource, children: Mapping[s
     return (
         Mark(mark.owner, mark.key, mark.fields, children, dict.fromkeys(children, "000000")) if mark else None
     )
-
-
-__all__ = [
-    "ATTRIBUTES",
-    "create_edits",
-    "edits_between",
-    "largest_mark",
-    "live_at",
-    "must_replace",
-    "new_mark",
-    "same_value",
-]

@@ -8,7 +8,7 @@ except where the new one wants what the old one holds, directly or in a ring.
 from __future__ import annotations
 
 from collections import defaultdict
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from reconciler.kinds.base import Kind, MarkHome
@@ -199,15 +199,3 @@ def _check_acyclic(edges: set[Edge]) -> None:
     for edge in edges:
         sorter.add(edge.after, edge.before)
     sorter.prepare()
-
-
-__all__ = [
-    "DROPS",
-    "MAKES",
-    "CycleError",
-    "edges_of",
-    "freed_sids",
-    "gained_claims",
-    "operations",
-    "sorted_operations",
-]

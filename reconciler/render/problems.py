@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from reconciler.diagnostics import Severity
+from reconciler.render.visible import written_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,5 +109,4 @@ def _escaped(char: str, tab: str) -> str:
         return tab
     if char.isprintable() or char == " " or unicodedata.category(char) == "Zs":
         return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return written_out(char)

@@ -34,11 +34,13 @@ def quoted(text: str, longest: int = LONGEST) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char.isprintable():
-        return char
+    return char if char.isprintable() else _SHORT.get(char) or written_out(char)
+
+
+def written_out(char: str) -> str:
+    """Return a character as the escape that names its code."""
     code = ord(char)
-    plain = f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-    return _SHORT.get(char, plain)
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _escaped_inside(char: str) -> str:
