@@ -2,7 +2,8 @@
 
 One generic door over the SDK's own request path. It follows pages, bounds concurrency, waits and repeats
 where that is safe, and turns every refusal into one `ApiError`. It starts read-only: a write before
-`allow_writes` is a mistake of ours, and raises.
+`allow_writes` is a mistake of ours, and raises. While a plan is carried out a brake may stop it: no call
+starts once it is tripped.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import random
 import re
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
@@ -22,9 +23,10 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from reconciler.bodies import encode
+from reconciler.brake import Brake
 from reconciler.diagnostics import ApiError
 from reconciler.pace import Concurrency, Rate, WallClock
-from reconciler.step import Form, JsonBody, Multipart
 from reconciler.transport import TransportError
 
 if TYPE_CHECKING:
@@ -82,7 +84,8 @@ class Gateway:
         self._concurrency = Concurrency(parallelism, self._clock)
         self._rate = Rate(writes_per_second, self._clock)
         self._jitter = random.Random(seed)  # noqa: S311 - spreads waiting callers, guards nothing
-        self._writable = False
+        self._writers = 0
+        self._brake = Brake(self._clock)
         # An edge or region in the environment must not move calls away from an endpoint that was named.
         environment = {"PATH": ""} if endpoint else None
         self._client = Client(
@@ -94,17 +97,19 @@ class Gateway:
         )
 
     @contextmanager
-    def allow_writes(self) -> Iterator[None]:
-        """Let writes through for the length of a block."""
-        self._writable = True
+    def allow_writes(self, brake: Brake | None = None) -> Iterator[None]:
+        """Let writes through for the length of a block; while `brake` is on, no call starts in it."""
+        before, self._brake = self._brake, brake or self._brake
+        self._writers += 1
         try:
             yield
         finally:
-            self._writable = False
+            self._writers -= 1
+            self._brake = before
 
     async def get(self, host: str, path: Sequence[str], query: Mapping[str, str] | None = None) -> Row:
         """Return one resource. Raises ApiError (20404 where there is none)."""
-        return await self._call("GET", self._url(host, path, query))
+        return await self._call(_Call("GET", self._url(host, path, query)))
 
     async def find(self, host: str, path: Sequence[str]) -> Row | None:
         """Return one resource, or None where there is none."""
@@ -126,7 +131,7 @@ class Gateway:
             if url in seen:
                 raise ApiError(f"the pages of {'/'.join(path)} lead in a circle", "Try again later.")
             seen.add(url)
-            page = await self._call("GET", url)
+            page = await self._call(_Call("GET", url))
             if not isinstance(page.get(key), list):
                 summary = f"GET {_shown(url)}: the answer holds no {key}"
                 raise ApiError(summary, "Is this Twilio, or a proxy in between?")
@@ -136,41 +141,52 @@ class Gateway:
             url = self._own(host, str(following)) if following else ""
         return [*rows.values()]
 
-    async def write(self, method: str, host: str, path: Sequence[str], body: Body | None, family: str) -> Row:
+    async def write(
+        self,
+        method: str,
+        host: str,
+        path: Sequence[str],
+        body: Body | None,
+        family: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Row:
         """Send one write and return its answer. `family` is what the write counts against in the rate.
 
-        Raises ApiError, `ambiguous` where nobody can tell whether it happened.
+        Raises ApiError, `ambiguous` where nobody can tell whether it happened, and StoppedError where it was
+        not sent because the brake was on.
         """
-        if not self._writable:
+        if not self._writers:
             raise WriteWhilePlanningError(f"{method} {'/'.join(path)} while planning")
-        return await self._call(method, self._url(host, path, None), body, family)
+        return await self._call(_Call(method, self._url(host, path, None), body, family, headers or {}))
 
     # --- one call ------------------------------------------------------------------------------------------
 
-    async def _call(self, method: str, url: str, body: Body | None = None, family: str | None = None) -> Row:
+    async def _call(self, call: _Call) -> Row:
         for attempt in range(ATTEMPTS):
-            outcome = await self._attempt(method, url, body, family)
+            outcome = await self._attempt(call)
             if not isinstance(outcome, _Again):
                 return outcome
             if attempt + 1 >= outcome.attempts or outcome.pause_s > _LONGEST_ASKED_S:
                 raise outcome.refusal
-            await self._clock.sleep(outcome.pause_s or self._pause_s(attempt))
+            await self._brake.sleep(outcome.pause_s or self._pause_s(attempt))
         raise AssertionError("unreachable")
 
-    async def _attempt(self, method: str, url: str, body: Body | None, family: str | None) -> Row | _Again:
-        content_type, content = encode(body)
+    async def _attempt(self, call: _Call) -> Row | _Again:
+        content_type, content = encode(call.body)
         headers = {"Content-Type": content_type} if content_type else {}
-        await self._enter(family)
+        await self._enter(call.family)
         try:
-            self.calls[method] += 1
+            self._brake.check()
+            self.calls[call.method] += 1
             answer = await self._client.request_async(
-                method, url, headers=headers, data=content, timeout=TIMEOUT_S
+                call.method, call.url, headers=headers | dict(call.headers), data=content, timeout=TIMEOUT_S
             )
         except TransportError as fault:
-            return self._unanswered(method, url, fault)
+            return self._unanswered(call.method, call.url, fault)
         finally:
             await self._concurrency.leave()
-        return self._answered(method, url, answer)
+        return self._answered(call.method, call.url, answer)
 
     async def _enter(self, family: str | None) -> None:
         """Wait for a place; a write waits for its family's turn too, so that it goes when it is counted."""
@@ -239,6 +255,17 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True)
+class _Call:
+    """One call to send. `family` is what a write counts against in the rate; None for a read."""
+
+    method: str
+    url: str
+    body: Body | None = None
+    family: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class _Again:
     """A call that may be repeated safely, after `pause_s` where the server named a time."""
 
@@ -277,7 +304,7 @@ class _Door(AsyncHttpClient):  # type: ignore[misc]  # the SDK carries no types
         return Response(status, body.decode("utf-8", "replace"), answered)
 
 
-# --- segments and bytes -------------------------------------------------------------------------------------
+# --- segments and rows -------------------------------------------------------------------------------------
 
 
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")
@@ -289,37 +316,6 @@ def _segment(part: str) -> str:
     if not part:
         raise ValueError("a segment of a path is empty")
     return part.replace(".", "%2E") if part in (".", "..") else quote(part, safe="")
-
-
-def encode(body: Body | None) -> tuple[str, bytes]:
-    """Return (content type, bytes) of a body; ('', b'') of none."""
-    if body is None:
-        return "", b""
-    if isinstance(body, Form):
-        return "application/x-www-form-urlencoded", urlencode(body.pairs).encode()
-    if isinstance(body, JsonBody):
-        return "application/json", json.dumps(body.value, ensure_ascii=False).encode()
-    return _encode_multipart(body)
-
-
-def _encode_multipart(body: Multipart) -> tuple[str, bytes]:
-    """Write a multipart body; its boundary is the first that no part contains."""
-    whole = b"".join(part.content for part in body.parts)
-    boundary = next(mark for n in range(len(whole) + 1) if (mark := f"reconciler-{n}").encode() not in whole)
-    lines: list[bytes] = []
-    for part in body.parts:
-        filename = f'; filename="{_quoted(part.filename)}"' if part.filename else ""
-        lines.append(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(part.name)}"{filename}'.encode()
-        )
-        lines.append(f"\r\nContent-Type: {part.content_type}".encode() if part.content_type else b"")
-        lines += [b"\r\n\r\n", part.content, b"\r\n"]
-    lines.append(f"--{boundary}--\r\n".encode())
-    return f"multipart/form-data; boundary={boundary}", b"".join(lines)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "")
 
 
 def _row(method: str, url: str, text: str) -> Row:

@@ -28,6 +28,7 @@ from scripted import (
     run,
 )
 
+from reconciler.bodies import encode
 from reconciler.diagnostics import ApiError
 from reconciler.gateway import (
     ATTEMPTS,
@@ -35,7 +36,6 @@ from reconciler.gateway import (
     TIMEOUT_S,
     Credentials,
     WriteWhilePlanningError,
-    encode,
 )
 from reconciler.step import Form, JsonBody, Multipart, Part
 from reconciler.transport import TransportError
