@@ -7,12 +7,16 @@ Whoever waits on a brake is woken when it is tripped.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.diagnostics import ReconcilerError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from reconciler.pace import Clock
+
+T = TypeVar("T")
 
 
 class StoppedError(ReconcilerError):
@@ -53,14 +57,23 @@ class Brake:
 
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds`, or less where the brake is tripped meanwhile. Raises StoppedError then."""
-        waiting = asyncio.ensure_future(self._clock.sleep(seconds))
+        await self.unless_tripped(self._clock.sleep(seconds))
+        self.check()
+
+    async def unless_tripped(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """Wait for something that is given up when the brake is tripped. Raises StoppedError then."""
+        task = asyncio.ensure_future(waiting)
         tripped = asyncio.ensure_future(self._tripped.wait())
         try:
-            await asyncio.wait({waiting, tripped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, tripped}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise StoppedError(self._reason)
+            return task.result()
         finally:
-            waiting.cancel()
             tripped.cancel()
-        self.check()
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def tripped(self) -> str:
         """Wait until it is tripped, and return why."""

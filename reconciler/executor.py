@@ -8,13 +8,14 @@ runs Steps and knows no kind.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reconciler.brake import Brake, StoppedError
 from reconciler.diagnostics import ApiError
-from reconciler.diff import sorted_operations
+from reconciler.diff import sorted_operations, unlike
 from reconciler.kinds.attributes import CannotMergeError
 from reconciler.kinds.base import steps_of
 from reconciler.model import (
@@ -32,6 +33,7 @@ from reconciler.model import (
     Secret,
     Value,
 )
+from reconciler.sending import Letter, Post
 from reconciler.step import Form, JsonBody
 
 if TYPE_CHECKING:
@@ -40,14 +42,8 @@ if TYPE_CHECKING:
     from reconciler.gateway import Gateway
     from reconciler.kinds.base import Kind
     from reconciler.pace import Clock
+    from reconciler.sending import Journal
     from reconciler.step import Body, Row, Segment, Step, Until
-
-
-TRANSIENT = frozenset({50391, 50349, 50449, 50419, 50213, 50514, 50002, 50334})
-"""Twilio refused because something else was under way on the same thing; the call did nothing."""
-RELEASING = frozenset({50416, 50425, 50437, 50438, 50353})
-"""Twilio refused because something is held; worth waiting for only where we have just freed it."""
-_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class StepFailedError(Exception):
@@ -64,10 +60,12 @@ class _Run:
 
     plan: Plan
     kinds: Mapping[str, Kind]
-    gateway: Gateway
+    post: Post
     clock: Clock
     known: Known
     events: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
+    begun: set[Operation] = field(default_factory=set)
+    """Operations that were told to have started: a write of theirs left, or they failed before it could."""
     mistakes: list[Exception] = field(default_factory=list)
     """What went wrong that nobody foresaw; one operation's must not end the others."""
     gone: set[str] = field(default_factory=set)
@@ -79,15 +77,24 @@ class _Run:
 
 
 async def carry_out(
-    plan: Plan, kinds: tuple[Kind, ...], gateway: Gateway, clock: Clock
+    plan: Plan,
+    kinds: tuple[Kind, ...],
+    gateway: Gateway,
+    clock: Clock,
+    *,
+    brake: Brake | None = None,
+    journal: Journal | None = None,
 ) -> AsyncIterator[Event]:
     """Perform `plan` and yield what happens. A refused call is a FAILED event, never an exception.
 
-    Raises, after everything else has ended, what a mistake of ours raised in one operation.
+    No call starts once `brake` is on: what has not begun is SKIPPED, what is under way is waited for. Each
+    call is in the `journal` before it is sent. Raises, after everything else has ended, what a mistake of ours
+    raised in one operation.
     """
+    brake = brake or Brake(clock)
     known: Known = {(address, "sid"): sid for address, sid in plan.sids.items()}
-    run = _Run(plan, {kind.name: kind for kind in kinds}, gateway, clock, known)
-    with gateway.allow_writes():
+    run = _Run(plan, {kind.name: kind for kind in kinds}, Post(gateway, brake, journal), clock, known)
+    with gateway.allow_writes(brake):
         work = asyncio.create_task(_perform(run))
         try:
             while (event := await run.events.get()) is not None:
@@ -130,18 +137,38 @@ async def _operate(run: _Run, operation: Operation, change: Change, waits: list[
 
 async def _succeeds(run: _Run, operation: Operation, change: Change) -> bool:
     """Carry out one operation, tell how it went, and return whether it went well."""
-    _tell(run, EventKind.STARTED, operation, change)
     try:
-        sid = await _run_steps(run, operation, change)
+        sid, detail = await _run_steps(run, operation, change)
+    except StoppedError as stop:
+        return _stopped(run, operation, change, str(stop))
     except (ApiError, StepFailedError, CannotMergeError) as fault:
-        _tell(run, EventKind.FAILED, operation, change, detail=_reason(fault))
-        return False
+        return _failed(run, operation, change, _reason(fault))
     except Exception as mistake:  # noqa: BLE001 - kept, and raised when everything else has ended
         run.mistakes.append(mistake)
-        _tell(run, EventKind.FAILED, operation, change, detail=f"a mistake in reconciler: {mistake!r}")
-        return False
-    _tell(run, EventKind.DONE, operation, change, sid=sid)
+        return _failed(run, operation, change, f"a mistake in reconciler: {mistake!r}")
+    _begin(run, operation, change)
+    _tell(run, EventKind.DONE, operation, change, sid=sid, detail=detail)
     return True
+
+
+def _stopped(run: _Run, operation: Operation, change: Change, why: str) -> bool:
+    if operation in run.begun:
+        return _failed(run, operation, change, f"stopped before it was finished: {why}")
+    _tell(run, EventKind.SKIPPED, operation, change, detail=why)
+    return False
+
+
+def _failed(run: _Run, operation: Operation, change: Change, why: str) -> bool:
+    _begin(run, operation, change)
+    _tell(run, EventKind.FAILED, operation, change, detail=why)
+    return False
+
+
+def _begin(run: _Run, operation: Operation, change: Change) -> None:
+    """Tell, once, that an operation has started."""
+    if operation not in run.begun:
+        run.begun.add(operation)
+        _tell(run, EventKind.STARTED, operation, change)
 
 
 async def _succeeded(run: _Run, operation: Operation) -> bool:
@@ -165,18 +192,21 @@ def _tell(
     run.events.put_nowait(Event(kind, operation, change.action, sid, detail))
 
 
-async def _run_steps(run: _Run, operation: Operation, change: Change) -> str:
-    """Carry out one operation and return the sid it concerns."""
+async def _run_steps(run: _Run, operation: Operation, change: Change) -> tuple[str, str]:
+    """Carry out one operation and return its sid, and what Twilio answered otherwise than was asked."""
     kind = run.kinds[operation.address.kind]
     ready = _ready(run, operation, change)
+    differing: tuple[str, ...] = ()
     for step in steps_of(kind, operation.half, ready, run.plan.target):
-        await _run_step(run, operation.address, step)
+        row = await _run_step(run, operation, change, step)
+        differing = unlike(kind, step.asked, ready.mark, row) if step.asked is not None else ()
     run.freed.update(_freed(run, operation, change))
+    detail = f"Twilio answered another {', '.join(differing)} than was asked for" if differing else ""
     if operation.half is Half.DROP:
         gone = change.live.sid if change.live else ""
         run.gone.add(gone)
-        return gone
-    return run.known.get((operation.address, "sid"), "")
+        return gone, detail
+    return run.known.get((operation.address, "sid"), ""), detail
 
 
 def _freed(run: _Run, operation: Operation, change: Change) -> set[str]:
@@ -230,40 +260,36 @@ def _of_ref(ref: Ref, known: Mapping[tuple[Address, str], str]) -> str:
     return found
 
 
-async def _run_step(run: _Run, address: Address, step: Step) -> None:
-    row = await _sent(run, address, step)
+async def _run_step(run: _Run, operation: Operation, change: Change, step: Step) -> Row:
+    row = await run.post.deliver(_letter(run, operation, change, step))
     for name, key in step.capture.items():
         if row.get(key) is not None:
-            run.known[address, name] = str(row[key])
+            run.known[operation.address, name] = str(row[key])
     if step.until is not None:
         await _poll(run, step, step.until)
+    return row
 
 
-async def _sent(run: _Run, address: Address, step: Step) -> Row:
-    """Send a step's call, again after a while where the refusal will pass, and return the answer."""
-    path = _path(step.path, run.known)
-    family = run.plan.target.service_sid if address.parent is None else str(address.root)
-    pauses = iter(_PAUSES_S)
-    while True:
-        body = _body(step.body, run.known)
-        if step.merge is not None:
-            body = step.merge(await run.gateway.get(step.host, path))
-        try:
-            return await run.gateway.write(step.method, step.host, path, body, family)
-        except ApiError as refusal:
-            pause_s = next(pauses, None)
-            if pause_s is None or not _will_pass(run, refusal):
-                raise
-        await run.clock.sleep(pause_s)
+def _letter(run: _Run, operation: Operation, change: Change, step: Step) -> Letter:
+    """Return a step as it is sent: every reference in it is what is known now."""
+    address = operation.address
+    return Letter(
+        step,
+        _path(step.path, run.known),
+        _body(step.body, run.known),
+        family=run.plan.target.service_sid if address.parent is None else str(address.root),
+        name=f"{operation.half.value} {address}",
+        recall=step.recall and replace(step.recall, path=_path(step.recall.path, run.known)),
+        freed=run.freed,
+        known=partial(_known_sids, run),
+        begin=partial(_begin, run, operation, change),
+    )
 
 
-def _will_pass(run: _Run, refusal: ApiError) -> bool:
-    """Whether a refused call may succeed by itself soon."""
-    if refusal.code in TRANSIENT:
-        return True
-    _, _, message = str(refusal).partition(": ")  # behind the method and the path of the call
-    holders = re.findall(r"CH[0-9a-f]{32}", message)
-    return refusal.code in RELEASING and (holders[-1] in run.freed if holders else bool(run.freed))
+def _known_sids(run: _Run) -> set[str]:
+    """Return the sids of rows that are something else than what a creation is just making."""
+    strangers = (row.live.sid for row in run.plan.strangers if row.live)
+    return {*run.known.values(), *run.gone, *strangers}
 
 
 def _path(path: tuple[Segment, ...], known: Known) -> tuple[str, ...]:
@@ -291,7 +317,7 @@ async def _poll(run: _Run, step: Step, until: Until) -> Row:
     path = _path(until.path, run.known)
     deadline_s = run.clock.monotonic() + until.timeout_s
     while True:
-        row = await run.gateway.get(step.host, path)
+        row = await run.post.gateway.get(step.host, path)
         state = str(row.get(until.field))
         if state in until.done:
             return row
@@ -299,4 +325,4 @@ async def _poll(run: _Run, step: Step, until: Until) -> Row:
             raise StepFailedError(f"{step.name} ended as {state}")
         if run.clock.monotonic() >= deadline_s:
             raise StepFailedError(f"{step.name} is still {state} after {until.timeout_s:g} s")
-        await run.clock.sleep(until.interval_s)
+        await run.post.brake.sleep(until.interval_s)

@@ -30,7 +30,7 @@ from reconciler.pace import Concurrency, Rate, WallClock
 from reconciler.transport import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reconciler.pace import Clock
     from reconciler.step import Body, Row
@@ -150,15 +150,18 @@ class Gateway:
         family: str,
         *,
         headers: Mapping[str, str] | None = None,
+        leaving: Callable[[], None] = lambda: None,
     ) -> Row:
         """Send one write and return its answer. `family` is what the write counts against in the rate.
 
-        Raises ApiError, `ambiguous` where nobody can tell whether it happened, and StoppedError where it was
-        not sent because the brake was on.
+        `leaving` is called right before the request goes, each time it does. Raises ApiError, `ambiguous`
+        where nobody can tell whether it happened, and StoppedError where the brake kept it from going.
         """
         if not self._writers:
             raise WriteWhilePlanningError(f"{method} {'/'.join(path)} while planning")
-        return await self._call(_Call(method, self._url(host, path, None), body, family, headers or {}))
+        return await self._call(
+            _Call(method, self._url(host, path, None), body, family, headers or {}, leaving)
+        )
 
     # --- one call ------------------------------------------------------------------------------------------
 
@@ -178,6 +181,7 @@ class Gateway:
         await self._enter(call.family)
         try:
             self._brake.check()
+            call.leaving()
             self.calls[call.method] += 1
             answer = await self._client.request_async(
                 call.method, call.url, headers=headers | dict(call.headers), data=content, timeout=TIMEOUT_S
@@ -191,10 +195,10 @@ class Gateway:
     async def _enter(self, family: str | None) -> None:
         """Wait for a place; a write waits for its family's turn too, so that it goes when it is counted."""
         if family is None:
-            await self._concurrency.enter()
+            await self._concurrency.enter(self._brake)
             return
-        async with self._rate.turn(family):
-            await self._concurrency.enter()
+        async with self._rate.turn(family, self._brake):
+            await self._concurrency.enter(self._brake)
 
     def _unanswered(self, method: str, url: str, fault: TransportError) -> _Again:
         lost = method != "GET" and fault.sent
@@ -263,6 +267,7 @@ class _Call:
     body: Body | None = None
     family: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    leaving: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

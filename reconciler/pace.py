@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
+    from reconciler.brake import Brake
+
 
 class Clock(Protocol):
     """Monotonic seconds, and a way to wait."""
@@ -56,8 +58,16 @@ class Concurrency:
     async def __aexit__(self, *exc: object) -> None:
         await self.leave()
 
-    async def enter(self) -> None:
-        """Wait for a free place and take it."""
+    async def enter(self, brake: Brake | None = None) -> None:
+        """Wait for a free place and take it. Raises StoppedError where `brake` is tripped meanwhile."""
+        if self._has_room() and not self._free.locked():
+            self._running += 1
+        elif brake is None:
+            await self._wait()
+        else:
+            await brake.unless_tripped(self._wait())
+
+    async def _wait(self) -> None:
         async with self._free:
             await self._free.wait_for(self._has_room)
             self._running += 1
@@ -93,8 +103,10 @@ class Rate:
         """Key → the moment at which its allowance is whole again."""
 
     @asynccontextmanager
-    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+    async def turn(self, key: Hashable, brake: Brake | None = None) -> AsyncIterator[None]:
         """Enter when one more write to `key` is within the rate; it counts from when the block is left.
+
+        Raises StoppedError where `brake` is tripped meanwhile.
 
         Callers of one key enter one after another, so a block that waits for something else delays the next
         write instead of letting those that are due pile up.
@@ -105,8 +117,10 @@ class Rate:
         between_s = 1 / self.per_second
         async with self._gates[key]:
             ahead_s = self._whole_s(key) + between_s - self._clock.monotonic() - max(1.0, between_s)
+            if brake is not None:
+                brake.check()
             if ahead_s > 0:
-                await self._clock.sleep(ahead_s)
+                await (brake or self._clock).sleep(ahead_s)
             yield
             self._spent[key] = self._whole_s(key) + between_s
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reconciler.model import Joined, Ref
+    from reconciler.model import Fields, Joined, Ref
 
 Row: TypeAlias = "dict[str, Any]"
 """A resource as Twilio's JSON answers it."""
@@ -67,11 +67,27 @@ class Until:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """How to find out whether a call happened whose answer was lost: the row at `path` that `matches`.
+
+    With a `list_key`, `path` is a collection, and rows that are known to be something else are left out.
+    """
+
+    path: tuple[Segment, ...]
+    matches: Callable[[Row], bool]
+    list_key: str = ""
+    page_size: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One call. `name` says in a word what it does, for messages and the journal.
 
     With `merge`, `path` is read first and the body is built from the fresh row, read and write adjacent.
-    `capture` maps our name of an attribute to the key of the answer that holds it.
+    `capture` maps our name of an attribute to the key of the answer that holds it. Where the answer is lost,
+    `recall` says how to look for what it did; only a `repeatable` call is sent again, because sending it
+    twice leaves the same as sending it once, or Twilio refuses the second. `asked` is what the answer has to
+    show.
     """
 
     name: str
@@ -82,3 +98,6 @@ class Step:
     merge: Callable[[Row], Body] | None = None
     capture: Mapping[str, str] = field(default_factory=lambda: {"sid": "sid", "url": "url"})
     until: Until | None = None
+    recall: Recall | None = None
+    repeatable: bool = False
+    asked: Fields | None = None

@@ -17,10 +17,11 @@ from worlds import World, edited, foreign_rows, random_spec, stack_of, strangers
 
 from reconciler import emulator
 from reconciler.diff import operations
-from reconciler.executor import RELEASING, TRANSIENT, carry_out
+from reconciler.executor import carry_out
 from reconciler.gateway import WriteWhilePlanningError
 from reconciler.kinds import KINDS
 from reconciler.model import Address, Event, EventKind, Half, Operation
+from reconciler.sending import RELEASING, TRANSIENT
 from reconciler.transport import TransportError
 
 if TYPE_CHECKING:
@@ -354,7 +355,7 @@ def test_whoever_stops_listening_stops_the_apply() -> None:
 
 @pytest.mark.parametrize("seed", range(80, 88))
 def test_lost_answers_are_made_good(seed: int) -> None:
-    """A connection that breaks after the write was committed fails the operation; the next apply finds it."""
+    """Where the connection breaks after a write was committed, the same apply finds what it did."""
     scene = Scene(seed)
     expected, calls = scene.undisturbed()
     writes = sum(1 for call in calls if call.method != "GET")
@@ -363,8 +364,9 @@ def test_lost_answers_are_made_good(seed: int) -> None:
         plan = world.plan(scene.stack).plan
         events = events_through(Door(world, after=nth(n, lose, writes=True)), plan)
 
-        assert len(ended(events, EventKind.FAILED)) == 1
+        assert ended(events, EventKind.DONE) == {event.operation for event in events}
         assert_well_formed(plan, events)
+        assert census(world) == expected, (seed, n)
         assert_finished(scene, world, expected, (seed, n))
 
 
@@ -558,7 +560,7 @@ def test_events_tell_no_secret_and_no_number(how: str) -> None:
         events = events_through(door, world.plan(stack_of(spec)).plan)
         texts = repr(events)
 
-        assert len(ended(events, EventKind.FAILED)) == 1
+        assert len(ended(events, EventKind.FAILED)) == (1 if how == "refused" else 0)
         assert "hunter2" not in texts
         assert "+1555" not in texts
 

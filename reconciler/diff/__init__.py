@@ -1,7 +1,8 @@
 """Two graphs → a Plan: the comparer. Pure: no clock, no file, no environment, no socket."""
 
+from reconciler.diff.answers import unlike
 from reconciler.diff.changes import diff
 from reconciler.diff.order import freed_sids, gained_claims, operations, sorted_operations
 from reconciler.diff.sides import Removal
 
-__all__ = ["Removal", "diff", "freed_sids", "gained_claims", "operations", "sorted_operations"]
+__all__ = ["Removal", "diff", "freed_sids", "gained_claims", "operations", "sorted_operations", "unlike"]

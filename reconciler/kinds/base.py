@@ -6,7 +6,7 @@ with places, order, diff, rendering, the laws in the tests) is derived from that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from reconciler.kinds.attributes import (
     ATTRIBUTES,
     attributes_text,
+    live_mark,
     merged_attributes,
     split_attributes,
 )
@@ -31,7 +32,7 @@ from reconciler.model import (
     Target,
     Value,
 )
-from reconciler.step import Body, Form, Row, Segment, Step
+from reconciler.step import Body, Form, Recall, Row, Segment, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -159,6 +160,7 @@ class Kind:
     write_only    fields that are never answered: compared with what the mark says we set
     clear         field → what to send to clear it; a field that is missing here cannot be cleared
     capacity      how many siblings Twilio allows
+    unique        Twilio refuses a second row with the same natural key, so that a create may be sent again
     takes_over    an unmarked live row with our natural key becomes ours (so for what stands in ours)
     fits          whether a mark belongs on the row it was found on
     open_states   the states that are listed, where a kind has a life cycle; others are finished
@@ -189,6 +191,7 @@ class Kind:
     printed: frozenset[str] = frozenset()
     clear: Mapping[str, str] = field(default_factory=dict)
     mark: MarkHome = MarkHome.NOWHERE
+    unique: bool = False
     takes_over: bool = True
     fits: Callable[[Mark, Fields, str], bool] = any_row
     open_states: tuple[str, ...] = ()
@@ -289,30 +292,71 @@ def _create_step(kind: Kind, change: Change, target: Target) -> Step:
     elif leaves:
         plain[(ATTRIBUTES,)] = attributes_text(leaves, None)
     path = collection_path(kind, change.address, target)
-    return Step("create", "POST", kind.host, path, kind.to_form(plain), capture=captures_of(kind))
+    return Step(
+        "create",
+        "POST",
+        kind.host,
+        path,
+        kind.to_form(plain),
+        capture=captures_of(kind),
+        recall=_recall(kind, change, path),
+        repeatable=kind.unique,
+        asked={**change.at_creation, **change.fields},
+    )
+
+
+def _recall(kind: Kind, change: Change, path: tuple[Segment, ...]) -> Recall | None:
+    """Return how to find what a creation made: by its name where there is one, else among its siblings."""
+    name = kind.natural_key(change.fields)
+    matches = partial(_is_made, kind, change)
+    if isinstance(name, str) and Way.GET in kind.ways:
+        return Recall((*path, name), matches)
+    return Recall(path, matches, kind.list_key, kind.page_size) if Way.LIST in kind.ways else None
+
+
+def _is_made(kind: Kind, change: Change, row: Row) -> bool:
+    """Whether a row is what the creation of `change` made: by our mark, or else by all that was asked for."""
+    live = kind.from_live(row)
+    if kind.natural_key(live) != kind.natural_key(change.fields):
+        return False
+    if kind.mark is not MarkHome.ATTRIBUTES or change.mark is None:
+        return all(
+            kind.comparable(at, live.get(at)) == kind.comparable(at, value)
+            for at, value in change.fields.items()
+        )
+    mark = live_mark(row)
+    return mark is not None and (mark.owner, mark.key) == (change.mark.owner, change.mark.key)
 
 
 def _update_step(kind: Kind, change: Change, target: Target) -> Step:
+    step = _merge_step(kind, "update", change, target)
     if kind.mark is MarkHome.ATTRIBUTES:
-        return _merge_step(kind, "update", change, target)
-    path = instance_path(kind, change, target)
+        return step
     body = kind.to_form(_around(kind, change.live_fields) | _edited(kind, change))
-    return Step("update", kind.update_method, kind.host, path, body, capture=captures_of(kind))
+    return replace(step, merge=None, body=body)
 
 
 def _merge_step(kind: Kind, name: str, change: Change, target: Target) -> Step:
+    edits = () if name == "record" else change.edits
     edited = {} if name == "record" else _edited(kind, change)
-    merge = partial(merged_body, kind, edited, change.mark)
-    path = instance_path(kind, change, target)
-    return Step(name, kind.update_method, kind.host, path, merge=merge, capture=captures_of(kind))
+    return Step(
+        name,
+        kind.update_method,
+        kind.host,
+        instance_path(kind, change, target),
+        merge=partial(merged_body, kind, edited, change.mark),
+        capture=captures_of(kind),
+        repeatable=True,
+        asked={edit.path: change.fields.get(edit.path) for edit in edits},
+    )
 
 
 def _drop_step(kind: Kind, change: Change, target: Target) -> Step:
     path = instance_path(kind, change, target)
     if change.action is Action.RELEASE:
         merge = partial(merged_body, kind, {}, None)
-        return Step("release", kind.update_method, kind.host, path, merge=merge, capture={})
-    return Step("delete", "DELETE", kind.host, path, capture={})
+        return Step("release", kind.update_method, kind.host, path, merge=merge, capture={}, repeatable=True)
+    return Step("delete", "DELETE", kind.host, path, capture={}, repeatable=True)
 
 
 def merged_body(kind: Kind, edited: Fields, mark: Mark | None, row: Row) -> Body:

@@ -25,7 +25,7 @@ from reconciler.kinds.base import (
 )
 from reconciler.kinds.fields import NONE, Flag, FreeText, Name, Names, Object, Spec, duration, one_of, sid
 from reconciler.model import Action, Half
-from reconciler.step import Form, Step
+from reconciler.step import Form, Recall, Step
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -148,17 +148,23 @@ def steps(kind: Kind, half: Half, change: Change, target: Target) -> tuple[Step,
 
 def _closing(kind: Kind, change: Change, target: Target) -> tuple[Step, ...]:
     path = instance_path(kind, change, target)
-    close = Step("close", "POST", kind.host, path, Form((("State", "closed"),)), capture={})
+    closed = Recall(path, _is_closed)
+    form = Form((("State", "closed"),))
+    close = Step("close", "POST", kind.host, path, form, capture={}, recall=closed, repeatable=True)
     if change.live is None or change.live.mark is None or change.live.mark.closing:
         return (close,)
     merge = partial(_parting, change)
-    return Step("rename", "POST", kind.host, path, merge=merge, capture={}), close
+    return Step("rename", "POST", kind.host, path, merge=merge, capture={}, repeatable=True), close
+
+
+def _is_closed(row: Row) -> bool:
+    return row.get("state") == "closed"
 
 
 def closed_name(name: str, sid: str) -> str:
     """Return the name a conversation takes before it is closed, so that its own name is free again."""
     tail = f"~{sid[-6:]}"
-    return f"{name[: 256 - len(tail)]}{tail}"
+    return name if name.endswith(tail) else f"{name[: 256 - len(tail)]}{tail}"
 
 
 def _parting(change: Change, row: Row) -> Body:
@@ -231,6 +237,7 @@ KIND = Kind(
     public=frozenset({("unique_name",)}),
     clear={"timers": "PT0S", "attributes": "{}"},
     mark=MarkHome.ATTRIBUTES,
+    unique=True,
     takes_over=False,
     fits=fits,
     named=default_name,

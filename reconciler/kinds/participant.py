@@ -290,6 +290,7 @@ KIND = Kind(
     create_only=frozenset({"identity", "address", "proxy", "projected"}),
     clear={"attributes": "{}"},
     mark=MarkHome.ATTRIBUTES,
+    unique=True,
     capacity=1000,
     stays_when_closed=True,
     claims=claims,
