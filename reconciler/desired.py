@@ -26,6 +26,7 @@ from reconciler.nodes import (
     is_null,
     leaves,
 )
+from reconciler.outputs import Output, read_output
 from reconciler.references import References
 from reconciler.rules import check_graph
 from reconciler.safety import Limits as RemovalLimits
@@ -75,6 +76,7 @@ def read_desired(
             settled = substitute(block, scope, reading.problems)
             if isinstance(settled, Mapping):
                 _read_level(reading, kind, settled, None, Site("", name, senders))
+    outputs = _outputs(reading, scope)
     graph = Graph(reading.resources)
     owner = Owner(name, inputs.environment)
     if not any(_failed(node) for node in (document.root,)):
@@ -84,7 +86,8 @@ def read_desired(
     if reading.problems:
         raise SpecError(_in_order(reading.problems), concealed(document.sources, document.root))
     assert stack is not None  # noqa: S101 - without one there is a problem
-    whole = replace(_stack(stack, environment, owner, graph, senders), transitions=transitions)
+    whole = _stack(stack, environment, owner, graph, senders)
+    whole = replace(whole, transitions=transitions, outputs=outputs)
     return whole, tuple(_in_order(reading.warnings))
 
 
@@ -113,6 +116,8 @@ def _stack(
         if environment and environment.recipients is not None
         else None,
         limits=RemovalLimits(_first(written, "remove", 10), _first(written, "remove_percent", 30)),
+        stack_id=spec.id or "",
+        record=spec.record,
     )
 
 
@@ -133,6 +138,7 @@ def _check_blocks(reading: _Reading, document: Document) -> None:
         "environments",
         "variables",
         "senders",
+        "outputs",
         *(k.plural for k in reading.kinds if k.parent is None),
     ]
     unknown = [entry.key for entry in reading.root if entry.key.text not in known]
@@ -154,6 +160,8 @@ def _map_at(reading: _Reading, name: str) -> Mapping | None:
 def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, EnvironmentSpec | None]:
     entry = reading.root.entry("stack")
     stack = validated(reading.problems, StackSpec, entry.value, entry.key.place) if entry else None
+    if entry and stack and stack.id and stack.record == "none":
+        reading.problems.append(_unguarded(entry.value))
     environments = _map_at(reading, "environments")
     names = [entry.key.text for entry in environments or ()]
     if names and not environment:
@@ -181,6 +189,15 @@ def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, Envir
         spec = validated(reading.problems, EnvironmentSpec, scoped, one.key.place)
         chosen = spec if one.key.text == environment else chosen
     return stack, chosen
+
+
+def _unguarded(stack: Node) -> Diagnostic:
+    written = stack.entry("id") if isinstance(stack, Mapping) else None
+    return error(
+        "`id` guards nothing with `record: none`: it is compared with the one in the record",
+        "Take one of the two lines out.",
+        place=written.key.place if written else stack.place,
+    )
 
 
 def _is_settled(reading: _Reading, environment: str) -> bool:
@@ -228,16 +245,29 @@ def _sender(reading: _Reading, node: Node) -> tuple[str, ...]:
     return ()
 
 
+def _outputs(reading: _Reading, scope: Scope) -> tuple[Output, ...]:
+    block = _map_at(reading, "outputs")
+    settled = substitute(block, scope, reading.problems) if block else None
+    entries = settled if isinstance(settled, Mapping) else ()
+    found = [read_output(entry, reading.problems) for entry in entries if _is_key(reading, entry.key)]
+    return tuple(output for output in found if output is not None)
+
+
 # --- resources ---------------------------------------------------------------------------------------------
+
+
+def _is_key(reading: _Reading, key: Scalar) -> bool:
+    """Whether a name can be one of ours; where it cannot, the problem is noted."""
+    if _KEY.fullmatch(key.text):
+        return True
+    detail = "A key has letters, digits, dashes and underscores, at most 64."
+    reading.problems.append(error(f"{key.text!r} cannot be a key", detail, place=key.place))
+    return False
 
 
 def _read_level(reading: _Reading, kind: Kind, block: Mapping, parent: Address | None, site: Site) -> None:
     for entry in block:
-        if not _KEY.fullmatch(entry.key.text):
-            detail = "A key has letters, digits, dashes and underscores, at most 64."
-            reading.problems.append(
-                error(f"{entry.key.text!r} cannot be a key", detail, place=entry.key.place)
-            )
+        if not _is_key(reading, entry.key):
             continue
         address = Address.of(kind.name, entry.key.text, parent)
         _read_resource(reading, kind, entry.key, entry.value, address, site)

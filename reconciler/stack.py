@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.model import Graph, Owner
+    from reconciler.outputs import Output
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ACCOUNT = re.compile(r"AC[0-9a-f]{32}")
 
 
@@ -32,6 +34,17 @@ def read_stack_name(value: Any) -> str:
         wrong(
             "a stack's name has lower-case letters, digits and dashes, at most 40",
             "For example courier-demo.",
+        )
+    return text
+
+
+def read_id(value: Any) -> str:
+    """Read what tells a stack from one of the same name in another repository."""
+    text = read_name(value)
+    if not isinstance(text, str) or not _ID.fullmatch(text):
+        wrong(
+            "an id has letters, digits, dots, dashes and underscores, at most 64",
+            "For example the name of the repository.",
         )
     return text
 
@@ -74,6 +87,10 @@ class StackSpec(Spec):
     """What becomes of a conversation that vanished from the specs: closed, deleted, or no longer managed."""
     limits: Limits | None = None
     """How much one apply may do."""
+    id: Annotated[Any, PlainValidator(read_id), WithJsonSchema({"type": "string"})] = None
+    """Kept in the record: a stack of this name with another id, from another repository, is refused."""
+    record: Annotated[str, one_of("sync", "none")] = "sync"
+    """Where lease and history are kept: `sync`, a document in Twilio Sync; or `none`, which has neither."""
 
 
 class EnvironmentSpec(Spec):
@@ -105,6 +122,12 @@ class Stack:
     limits: RemovalLimits = field(default_factory=RemovalLimits)
     recipients: tuple[str, ...] | None = None
     """The only numbers that may become participants, as globs; None where any may."""
+    stack_id: str = ""
+    """What tells it from a stack of the same name in another repository; '' where nothing does."""
+    record: str = "sync"
+    """Where its record is kept: ``sync`` or ``none``."""
+    outputs: tuple[Output, ...] = ()
+    """What the stack tells other programs, in the order it is written."""
 
 
 def sender_problem(numbers: tuple[str, ...]) -> str:

@@ -1,0 +1,103 @@
+"""One run of a stack at a time on this machine: turns a target into a locked file, until a block is left.
+
+The lock is the operating system's, so a killed process cannot leave it behind. It also guards stacks without
+a record, against others on this machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from reconciler.diagnostics import ReconcilerError
+from reconciler.record.documents import document_name
+from reconciler.record.taking import LeaseHeldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from reconciler.model import Target
+
+_LOCKED_BYTE = 4096
+"""Behind all text: Windows keeps others from reading what is locked."""
+
+
+def lock_folder(environ: Mapping[str, str], home: Path) -> Path:
+    """Return where locks are kept: the state folder of this person on this machine."""
+    state = environ.get("XDG_STATE_HOME", "")
+    base = Path(state) if os.path.isabs(state) else home / ".local" / "state"
+    return base / "reconciler" / "locks"
+
+
+@contextmanager
+def only_here(folder: Path, target: Target, world: str = "") -> Iterator[None]:
+    """Be the only run of a target on this machine for the length of the block.
+
+    `world` tells emulated accounts apart, which all have one sid: an endpoint, or the folder of a world.
+    Raises LeaseHeldError, naming the process, where another run is at work.
+    """
+    with _opened(folder / f"{_file_name(target, world)}.lock") as file:
+        if not _lock(file):
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise LeaseHeldError(
+                f"{target.owner} is being applied on this machine by process {holder}",
+                "Try again when it has finished, or end it.",
+            )
+        try:
+            file.seek(0)
+            file.truncate()
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+        finally:
+            _unlock(file)
+
+
+def _file_name(target: Target, world: str) -> str:
+    where = f".{hashlib.sha256(world.encode()).hexdigest()[:16]}" if world else ""
+    return f"{target.account_sid}{where}.{document_name(target)}"
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path.open("a+", encoding="utf-8")
+    except OSError as fault:
+        raise ReconcilerError(
+            f"{path} cannot be opened: {fault.strerror}",
+            "It keeps two runs on this machine apart. Point XDG_STATE_HOME at a folder that can be written.",
+        ) from fault
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[str]) -> bool:
+        file.seek(_LOCKED_BYTE)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        file.seek(_LOCKED_BYTE)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
