@@ -25,14 +25,23 @@ _HOW = (
 
 def read_credentials(environ: Mapping[str, str], home: Path, profile: str = "") -> Credentials:
     """Return the credentials to use. Raises ReconcilerError, saying what to set, where there are none."""
+    return find_credentials(environ, home, profile)[0]
+
+
+def find_credentials(environ: Mapping[str, str], home: Path, profile: str = "") -> tuple[Credentials, str]:
+    """Return the credentials to use, and in words that show none of them where they come from.
+
+    Raises ReconcilerError, saying what to set, where there are none.
+    """
     if profile:
-        return _of_profile(home, profile)
+        return _of_profile(home, profile), f"profile {profile!r} of the Twilio CLI"
     found = _of_environment(environ)
     if found is not None:
-        return found
+        is_token = found.username == found.account_sid
+        return found, f"the environment: {'TWILIO_AUTH_TOKEN' if is_token else 'TWILIO_API_KEY'}"
     active = environ.get("TWILIO_PROFILE") or _config(home).get("activeProject") or ""
     if active:
-        return _of_profile(home, str(active))
+        return _of_profile(home, str(active)), f"the active profile of the Twilio CLI, {str(active)!r}"
     raise ReconcilerError("no Twilio credentials", _HOW)
 
 

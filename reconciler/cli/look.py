@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.echo import delivered, has_errors, say, show, show_problems
-from reconciler.cli.options import account_options, settings_of, spec_options
+from reconciler.cli.options import account_options, place_options, settings_of, spec_options
 from reconciler.cli.plan import findings_as, read
 from reconciler.cli.privacy import shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reconciler.cli.options import Settings
     from reconciler.cli.target import Door
     from reconciler.drift import Drift
     from reconciler.render.numbers import Numbers
     from reconciler.render.text import Line
     from reconciler.workflow import Specs
-
-F = TypeVar("F", bound="Callable[..., Any]")
-
-
-def _place_options(function: F) -> F:
-    """Add what says which account to read, without what only plans have."""
-    function = account_options(function)
-    given: list[click.Parameter] = getattr(function, "__click_params__", [])
-    given[:] = [one for one in given if one.name not in ("only", "detailed_exitcode")]
-    return function
 
 
 @click.command()
@@ -78,7 +66,7 @@ def _show_drift(found: Drift, specs: Specs, door: Door, form: str) -> None:
 
 @click.command("list")
 @spec_options
-@_place_options
+@place_options
 @click.option(
     "--party", default="", metavar="NUMBER", help="Only where this number stands, and through what."
 )
@@ -124,7 +112,7 @@ async def _list(settings: Settings, party: str, *, closed: bool) -> ExitCode:
 @click.command("show")
 @click.argument("address")
 @spec_options
-@_place_options
+@place_options
 def show_one(address: str, **options: Any) -> int:
     """Show everything about one address, and why it is touched or not. Only reads.
 
