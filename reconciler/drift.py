@@ -128,7 +128,9 @@ def _is_taken_over(address: Address, plan: Plan) -> bool:
 
 
 def _vanished(change: Change, plan: Plan) -> Change | None:
-    """Return the creation of what its parent's mark records, so that it was there once."""
+    """Return the creation of what was there once: the record says so, or its parent's mark."""
+    if change.why == REMOVED:
+        return change
     parent = next((one for one in plan.changes if one.address == change.address.parent), None)
     mark = parent.live.mark if parent and parent.live else None
     return replace(change, why=REMOVED) if mark and change.address.key in mark.children else None

@@ -31,7 +31,7 @@ async def held_elsewhere(
 ) -> dict[Address, Diagnostic]:
     """Return, for each address that wants what another live row keeps, an error that names the holder.
 
-    Where more parties are new than `most_reads`, the rest is left to Twilio's own refusal.
+    Where more parties are new than `most_reads`, Twilio's own refusal has to do; `unasked` counts them.
     """
     by_name = {kind.name: kind for kind in kinds}
     questions = _questions(plan, observed, by_name)
@@ -46,6 +46,12 @@ async def held_elsewhere(
             if holder is not None and not freed & {holder.sid, holder.parent_sid}:
                 problems[change.address] = _held(change, holder)
     return problems
+
+
+def unasked(plan: Plan, observed: Graph, kinds: tuple[Kind, ...], most_reads: int) -> int:
+    """Return how many new parties were not asked about, because there are more than `most_reads`."""
+    questions = _questions(plan, observed, {kind.name: kind for kind in kinds})
+    return max(0, len({query for _, _, query in questions}) - most_reads)
 
 
 async def transcripts(gateway: Gateway, plan: Plan, kinds: tuple[Kind, ...]) -> dict[Address, Transcript]:

@@ -87,9 +87,9 @@ async def carry_out(
 ) -> AsyncIterator[Event]:
     """Perform `plan` and yield what happens. A refused call is a FAILED event, never an exception.
 
-    No call starts once `brake` is on: what has not begun is SKIPPED, what is under way is waited for. Each
-    call is in the `journal` before it is sent. Raises, after everything else has ended, what a mistake of ours
-    raised in one operation.
+    No call starts once `brake` is on: of what has not begun there is no event, what is under way is waited
+    for. Each call is in the `journal` before it is sent. Raises, after everything else has ended, what a
+    mistake of ours raised in one operation.
     """
     brake = brake or Brake(clock)
     known: Known = {(address, "sid"): sid for address, sid in plan.sids.items()}
@@ -127,6 +127,9 @@ async def _perform(run: _Run) -> None:
 
 async def _operate(run: _Run, operation: Operation, change: Change, waits: list[Edge]) -> None:
     missing = [edge.before for edge in waits if not await _succeeded(run, edge.before) and edge.needs]
+    if run.post.brake.reason:
+        run.finished[operation].set_result(False)
+        return
     if missing:
         _tell(run, EventKind.SKIPPED, operation, change, detail=f"needs {_named(missing[0])}")
         run.finished[operation].set_result(False)
@@ -140,7 +143,8 @@ async def _succeeds(run: _Run, operation: Operation, change: Change) -> bool:
     try:
         sid, detail = await _run_steps(run, operation, change)
     except StoppedError as stop:
-        return _stopped(run, operation, change, str(stop))
+        halfway = f"stopped before it was finished: {stop}"
+        return _failed(run, operation, change, halfway) if operation in run.begun else False
     except (ApiError, StepFailedError, CannotMergeError) as fault:
         return _failed(run, operation, change, _reason(fault))
     except Exception as mistake:  # noqa: BLE001 - kept, and raised when everything else has ended
@@ -149,13 +153,6 @@ async def _succeeds(run: _Run, operation: Operation, change: Change) -> bool:
     _begin(run, operation, change)
     _tell(run, EventKind.DONE, operation, change, sid=sid, detail=detail)
     return True
-
-
-def _stopped(run: _Run, operation: Operation, change: Change, why: str) -> bool:
-    if operation in run.begun:
-        return _failed(run, operation, change, f"stopped before it was finished: {why}")
-    _tell(run, EventKind.SKIPPED, operation, change, detail=why)
-    return False
 
 
 def _failed(run: _Run, operation: Operation, change: Change, why: str) -> bool:
@@ -283,7 +280,14 @@ def _letter(run: _Run, operation: Operation, change: Change, step: Step) -> Lett
         freed=run.freed,
         known=partial(_known_sids, run),
         begin=partial(_begin, run, operation, change),
+        look_first=_may_be_there(run, operation, step),
     )
+
+
+def _may_be_there(run: _Run, operation: Operation, step: Step) -> bool:
+    """Whether a creation could double what is there: Twilio would let both stand, in a row that was there."""
+    twice = operation.half is Half.MAKE and step.recall is not None and not step.repeatable
+    return twice and (operation.address.parent is None or operation.address.parent in run.plan.sids)
 
 
 def _known_sids(run: _Run) -> set[str]:

@@ -73,6 +73,7 @@ class Gateway:
         endpoint: str = "",
         parallelism: int = 10,
         writes_per_second: float = 0,
+        timeout_s: float = TIMEOUT_S,
         clock: Clock | None = None,
         seed: int | None = None,
     ) -> None:
@@ -84,6 +85,7 @@ class Gateway:
         self._concurrency = Concurrency(parallelism, self._clock)
         self._rate = Rate(writes_per_second, self._clock)
         self._jitter = random.Random(seed)  # noqa: S311 - spreads waiting callers, guards nothing
+        self._timeout_s = timeout_s
         self._writers = 0
         self._brake = Brake(self._clock)
         # An edge or region in the environment must not move calls away from an endpoint that was named.
@@ -184,7 +186,11 @@ class Gateway:
             call.leaving()
             self.calls[call.method] += 1
             answer = await self._client.request_async(
-                call.method, call.url, headers=headers | dict(call.headers), data=content, timeout=TIMEOUT_S
+                call.method,
+                call.url,
+                headers=headers | dict(call.headers),
+                data=content,
+                timeout=self._timeout_s,
             )
         except TransportError as fault:
             return self._unanswered(call.method, call.url, fault)

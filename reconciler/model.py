@@ -301,6 +301,14 @@ class Target:
     account_sid: str = ""
 
 
+class Mode(StrEnum):
+    """What sort of run a plan is for."""
+
+    APPLY = "apply"
+    DESTROY = "destroy"
+    DELETE = "destroy --delete"
+
+
 class Half(StrEnum):
     """A part of a change that is carried out by itself."""
 
@@ -335,7 +343,8 @@ class Plan:
 
     `changes` are in the order they are shown. `edges` say which operations wait for which. `sids` are the
     live resources that the changes stand in or point at. `strangers` are shown and left alone.
-    `diagnostics` say what was refused and what deserves a look.
+    `diagnostics` say what was refused and what deserves a look, `left_out` which addresses are for that left
+    as they are, whatever the specs want of them.
     """
 
     target: Target
@@ -345,6 +354,7 @@ class Plan:
     unchanged: int = 0
     strangers: tuple[Resource, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    left_out: frozenset[Address] = frozenset()
 
     @property
     def visible(self) -> tuple[Change, ...]:

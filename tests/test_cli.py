@@ -135,7 +135,7 @@ def test_shared_outputs_show_no_number(stack: Path, capsys: pytest.CaptureFixtur
     ]
 
     assert [re.findall(r"\+\d{7,}", output) for output in outputs] == [[], [], []]
-    assert json.loads(outputs[2])["format_version"] == "1.0"
+    assert json.loads(outputs[2])["format_version"] == "1.1"
     assert outputs[1].startswith("<!-- reconciler:plan {")
 
 
@@ -336,7 +336,10 @@ def test_an_apply_that_is_stopped_says_how_far_it_came(
                 break
         lines, errors = process.stdout.read().splitlines(), process.stderr.read()
 
-    assert (process.returncode, errors) == (6, "")
+    assert process.returncode == 6
+    stopping, journal = errors.splitlines()
+    assert stopping.startswith(f"Stopping ({number.name}): no call starts any more")
+    assert journal.startswith("Every call of this run is written down in")
     start = next(n for n, line in enumerate(lines) if line.startswith(("Under way when", "Not begun:")))
     assert len(lines) - start < 60
     assert any(re.fullmatch(r"  … and \d+ more", line) for line in lines[start:])

@@ -114,10 +114,24 @@ def test_reads_are_one_for_each_party_and_limited() -> None:
     resting = world.gateway
     asyncio.run(make_plan(stack_of(wanted), resting))
 
-    # configuration, two lists, and one question for each missing name and each party
-    assert before == 1 + 2 + 5 + 5
-    # configuration, two lists, and the participants of each conversation
-    assert resting.calls["GET"] == 1 + 2 + 5
+    # configuration, services of Sync, two lists, and one question for each missing name and each party
+    assert before == 1 + 1 + 2 + 5 + 5
+    # configuration, services of Sync, two lists, and the participants of each conversation
+    assert resting.calls["GET"] == 1 + 1 + 2 + 5
+
+
+def test_what_was_not_asked_about_is_said() -> None:
+    """Beyond `--max-evidence` Twilio's own refusal has to do, and whoever reads the plan knows it."""
+    world = World()
+    wanted = stack_of(spec({f"c{n}": f"+155501003{n:02}" for n in range(5)}))
+    hold(world, "+15550100304")
+    few, enough = world.plan(wanted, most_evidence=3).plan, world.plan(wanted, most_evidence=5).plan
+
+    assert [one.summary for one in few.diagnostics] == [
+        "2 of the new parties were not asked about: somebody may hold their pair"
+    ]
+    assert [one.severity.value for one in few.diagnostics] == ["warning"]
+    assert [str(one.address) for one in enough.diagnostics] == ["conversation/c4/participant/p"]
 
 
 @pytest.mark.parametrize("seed", range(20))

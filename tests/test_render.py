@@ -269,7 +269,7 @@ def test_the_json_of_a_plan() -> None:
     data = json.loads(plan_json(PLANNED, MASKED))
 
     changes = {change["address"]: change for change in data["changes"]}
-    assert data["format_version"] == "1.0"
+    assert (data["format_version"], data["digest"]) == ("1.1", None)
     assert data["summary"] == {
         "create": 1, "adopt": 1, "update": 1, "replace": 1, "move": 0, "close": 1, "delete": 1,
         "release": 0, "send": 0, "unchanged": 4, "problems": 0,

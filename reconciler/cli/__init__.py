@@ -12,9 +12,13 @@ import click
 from reconciler.cli import echo
 from reconciler.cli.apply import apply, destroy
 from reconciler.cli.emulator import emulator
+from reconciler.cli.export import export
+from reconciler.cli.lock import history, lock
 from reconciler.cli.look import drift, list_all, show_one
+from reconciler.cli.output import output
 from reconciler.cli.plan import plan, validate
 from reconciler.cli.privacy import keyed_numbers, shown_numbers
+from reconciler.cli.setup import doctor, init
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -41,7 +45,22 @@ def cli(context: click.Context) -> None:
         context.exit(ExitCode.ERROR)
 
 
-for command in (validate, plan, apply, drift, list_all, show_one, destroy, emulator):
+for command in (
+    validate,
+    plan,
+    apply,
+    drift,
+    list_all,
+    show_one,
+    output,
+    export,
+    destroy,
+    emulator,
+    init,
+    doctor,
+    lock,
+    history,
+):
     cli.add_command(command)
 
 

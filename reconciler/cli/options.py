@@ -31,6 +31,19 @@ class Settings:
     parallelism: int = 10
     allow_empty: bool = False
     allow_remove: int | None = None
+    max_evidence: int = 100
+    lease_timeout_s: float = 90.0
+    lease_duration_s: float = 60.0
+    journal: Path | None = None
+    out: Path | None = None
+    detailed_exitcode: bool = False
+    yes: bool = False
+    verify: bool = False
+
+    @property
+    def call_timeout_s(self) -> float:
+        """How long one call may take: well within a lease."""
+        return min(15.0, self.lease_duration_s / 4)
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -58,10 +71,14 @@ def _together(function: F, options: list[Callable[[F], F]]) -> F:
 
 def spec_options(function: F) -> F:
     """Add what every command that reads specs takes."""
+    return click.argument("path", type=click.Path(path_type=Path))(input_options(function))
+
+
+def input_options(function: F) -> F:
+    """Add what settles the specs beside their path, and how to show the result."""
     return _together(
         function,
         [
-            click.argument("path", type=click.Path(path_type=Path)),
             click.option(
                 "-e", "--env", "environment", default="", metavar="ENV", help="The environment to use."
             ),
@@ -89,7 +106,18 @@ def spec_options(function: F) -> F:
 
 
 def account_options(function: F) -> F:
-    """Add what every command that reads an account takes."""
+    """Add what every command that makes a plan for an account takes."""
+    return _together(
+        place_options(function),
+        [
+            click.option("--only", multiple=True, metavar="GLOB", help="Only these addresses (repeatable)."),
+            click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes."),
+        ],
+    )
+
+
+def place_options(function: F) -> F:
+    """Add what says which account to read, and how fast."""
     return _together(
         function,
         [
@@ -101,7 +129,6 @@ def account_options(function: F) -> F:
                 help="Use an emulator elsewhere; no real credentials go there.",
             ),
             click.option("--profile", default="", metavar="NAME", help="A profile of the Twilio CLI."),
-            click.option("--only", multiple=True, metavar="GLOB", help="Only these addresses (repeatable)."),
             click.option(
                 "--parallelism",
                 type=click.IntRange(1, 100),
@@ -110,13 +137,12 @@ def account_options(function: F) -> F:
                 metavar="N",
                 help="Calls at once.",
             ),
-            click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes."),
         ],
     )
 
 
 def consent_options(function: F) -> F:
-    """Add the consents to removing much at once."""
+    """Add the consents to removing much at once, and how much safety may ask for."""
     empty = "Go on where the specs describe no resource, and take away all that the stack has."
     remove = "Let this run remove as many conversations as N."
     return _together(
@@ -124,6 +150,60 @@ def consent_options(function: F) -> F:
         [
             click.option("--allow-empty", is_flag=True, help=empty),
             click.option("--allow-remove", type=click.IntRange(0), metavar="N", help=remove),
+            click.option(
+                "--max-evidence",
+                type=click.IntRange(0),
+                default=100,
+                show_default=True,
+                metavar="N",
+                help="Ask for at most N new parties who holds their pair now.",
+            ),
+        ],
+    )
+
+
+def run_options(function: F) -> F:
+    """Add how a run is agreed to, and checked."""
+    verify = "Plan once more at the end: nothing may be left to do."
+    return _together(
+        function,
+        [
+            click.option("--yes", is_flag=True, help="Do not ask."),
+            click.option("--verify", is_flag=True, help=verify),
+        ],
+    )
+
+
+def lease_options(function: F) -> F:
+    """Add how a run keeps others out, and where it writes down what it does."""
+    wait = "Wait this long for a lease that another run holds; after its duration a dead run's is taken over."
+    return _together(
+        function,
+        [
+            click.option(
+                "--lease-timeout",
+                "lease_timeout_s",
+                type=click.FloatRange(0),
+                default=90.0,
+                show_default=True,
+                metavar="SECONDS",
+                help=wait,
+            ),
+            click.option(
+                "--lease-duration",
+                "lease_duration_s",
+                type=click.FloatRange(1, 3600),
+                default=60.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="How long the lease is good for without being renewed; a call may take a quarter of it.",
+            ),
+            click.option(
+                "--journal",
+                type=click.Path(path_type=Path, file_okay=False),
+                metavar="FOLDER",
+                help="Where each call is written down before it is sent; beside the specs by default.",
+            ),
         ],
     )
 
@@ -140,6 +220,9 @@ def settings_of(options: dict[str, Any]) -> Settings:
         environ=dict(os.environ),
         environment=options["environment"],
     )
-    names = ("local", "endpoint", "profile", "only", "parallelism", "allow_empty", "allow_remove")
-    given = {name: options[name] for name in names if name in options}
+    shared = ("local", "endpoint", "profile", "only", "parallelism")
+    consents = ("allow_empty", "allow_remove", "max_evidence")
+    lease = ("lease_timeout_s", "lease_duration_s", "journal")
+    run = ("detailed_exitcode", "yes", "verify", "out")
+    given = {name: options[name] for name in (*shared, *consents, *lease, *run) if name in options}
     return Settings(options["path"], inputs, options["form"], **given)

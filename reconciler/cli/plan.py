@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +14,16 @@ from reconciler.cli.options import account_options, consent_options, settings_of
 from reconciler.cli.privacy import keyed_numbers, shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, SpecError, error
+from reconciler.model import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.applying import Errand
     from reconciler.cli.options import Settings
     from reconciler.cli.target import Door
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.reviewed import Judgement
     from reconciler.safety import Limits
     from reconciler.workflow import Planned, Specs
 
@@ -48,28 +53,44 @@ def validate(**options: Any) -> int:
 @spec_options
 @account_options
 @consent_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the plan to a private file that `apply FILE` carries out as it was reviewed.",
+)
 def plan(**options: Any) -> int:
     """Show what apply would do. Only reads.
 
     PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
     """
-    return run_stoppable(_plan(settings_of(options), detailed=options["detailed_exitcode"]))
+    return run_stoppable(_plan(settings_of(options)))
 
 
-async def _plan(settings: Settings, *, detailed: bool) -> ExitCode:
+async def _plan(settings: Settings) -> ExitCode:
+    from reconciler.cli.approval import write_plan
     from reconciler.cli.target import open_door
-    from reconciler.workflow import make_plan
+    from reconciler.reviewed import digest
 
     with findings_as(settings.form):
         specs = read(settings)
+    errand = errand_of(settings, specs)
     async with open_door(settings, specs) as door:
-        planned = await make_plan(
-            specs.stack, door.gateway, only=settings.only, limits=limits_of(settings, specs)
-        )
+        planned = await errand.plan(door.gateway)
     if would_empty(settings, specs, planned):
         planned = objected(planned, specs)
-    show_plan(planned, specs, door, settings.form)
-    return delivered(plan_code(planned, detailed=detailed))
+    show_plan(planned, specs, door, settings.form, digest(planned.plan, errand.scope, door.key))
+    if settings.out is not None:
+        write_plan(planned, settings, specs, door, errand.scope)
+    return delivered(plan_code(planned, detailed=settings.detailed_exitcode))
+
+
+def errand_of(settings: Settings, specs: Specs, mode: Mode = Mode.APPLY) -> Errand:
+    """Return what the settings ask for."""
+    from reconciler.applying import Errand
+
+    limits = limits_of(settings, specs)
+    return Errand(specs.stack, mode, settings.only, limits, settings.max_evidence)
 
 
 def read(settings: Settings) -> Specs:
@@ -105,28 +126,41 @@ def would_empty(settings: Settings, specs: Specs, planned: Planned) -> bool:
 
 
 def objected(planned: Planned, specs: Specs) -> Planned:
-    """Return the plan with an objection to taking everything away: most likely a file is missing."""
-    problem = error(
+    """Return the plan with an objection to taking everything away."""
+    found = (*planned.plan.diagnostics, takes_all_away(specs))
+    return replace(planned, plan=replace(planned.plan, diagnostics=found))
+
+
+def takes_all_away(specs: Specs) -> Diagnostic:
+    """Return the objection to specs that describe nothing: most likely a file is missing."""
+    return error(
         f"the specs describe no resource, and this would remove all that {specs.stack.owner} has",
         "Is a file missing, or the path another? If it is meant, use `reconciler destroy` or --allow-empty.",
     )
-    return replace(planned, plan=replace(planned.plan, diagnostics=(*planned.plan.diagnostics, problem)))
 
 
-def show_plan(planned: Planned, specs: Specs, door: Door, form: str) -> None:
-    """Print a plan in the form asked for, and what deserves a look beside it."""
+def show_plan(planned: Planned, specs: Specs, door: Door, form: str, digest: str = "") -> None:
+    """Print a plan in the form asked for, its digest, and what deserves a look beside it."""
     from reconciler.render.json import plan_json
     from reconciler.render.markdown import plan_markdown
     from reconciler.render.text import plan_lines
 
     found = (*specs.warnings, *planned.plan.diagnostics)
     show_problems(found, specs.sources, shown_numbers(door.numbers, err=True))
+    name = digest if planned.plan.visible else ""
     if form == "json":
-        say(plan_json(planned, door.numbers))
+        say(plan_json(planned, door.numbers, name))
     elif form == "markdown":
-        say(plan_markdown(planned, door.numbers))
+        say(plan_markdown(planned, door.numbers, name))
     else:
-        show(plan_lines(planned, shown_numbers(door.numbers)))
+        show(plan_lines(planned, shown_numbers(door.numbers), name))
+
+
+def show_moved(judgement: Judgement, specs: Specs, door: Door) -> ExitCode:
+    """Say what is no longer as it was when the plan was reviewed, and that nothing was done."""
+    show_problems(judgement.moved, specs.sources, shown_numbers(door.numbers, err=True))
+    say("The plan is stale. Nothing was written.", err=True)
+    return ExitCode.STALE
 
 
 def plan_code(planned: Planned, *, detailed: bool) -> ExitCode:

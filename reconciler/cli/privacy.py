@@ -1,4 +1,4 @@
-"""Credentials, a key, or chance → how phone numbers are masked in what a command prints."""
+"""Credentials, a key, or chance → how phone numbers are masked in what a command prints, and digests made."""
 
 from __future__ import annotations
 
@@ -20,6 +20,17 @@ def keyed_numbers(credential: str = "") -> Numbers:
     """
     secret = os.environ.get("RECONCILER_KEY") or credential or _of_this_run()
     return Numbers(hmac.new(secret.encode(), b"reconciler phone numbers", hashlib.sha256).digest())
+
+
+def digest_key(credential: str) -> bytes:
+    """Return the key that digests of plans are made with: from RECONCILER_KEY, else from the credential.
+
+    The credential has to do even where everybody knows it (an emulator's): a plan's digest must be the same
+    in two runs.
+    """
+    from reconciler.reviewed import key_of
+
+    return key_of(os.environ.get("RECONCILER_KEY") or credential)
 
 
 @cache

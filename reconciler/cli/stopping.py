@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and a closed terminal → a cancelled task, so that a command can say how far it came."""
+"""Ctrl-C, SIGTERM and a closed terminal → a cancelled task, so that a command can say how far it came.
+
+While a plan is carried out they put the brake on instead: calls that are under way may end.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from reconciler.brake import Brake
+
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+GRACE_S = 5.0
+"""How long calls that are under way may take to end once a run is stopped."""
 
 
 def run_stoppable(work: Coroutine[Any, Any, int]) -> int:
@@ -27,6 +34,29 @@ def run_stoppable(work: Coroutine[Any, Any, int]) -> int:
         return asyncio.run(whole())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+@contextmanager
+def braking(brake: Brake, tell: Callable[[str], None]) -> Iterator[None]:
+    """Let the first signal put the brake on, and cancel the task after GRACE_S seconds or at the second."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+    timers: list[asyncio.TimerHandle] = []
+
+    def stop(name: str) -> None:
+        if brake.reason and timers:
+            task.cancel()
+            return
+        tell(f"Stopping ({name}): no call starts any more; those under way have {GRACE_S:g} s to end.")
+        brake.trip("it was stopped")
+        timers.append(loop.call_later(GRACE_S, task.cancel))
+
+    try:
+        with _handled(lambda number, _: loop.call_soon_threadsafe(stop, signal.Signals(number).name)):
+            yield
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 @contextmanager

@@ -9,22 +9,25 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.cli.credentials import read_credentials
-from reconciler.cli.privacy import keyed_numbers
+from reconciler.cli.privacy import digest_key, keyed_numbers
 from reconciler.diagnostics import ReconcilerError, RefusedError
 from reconciler.gateway import Credentials, Gateway
 from reconciler.pace import WallClock
 from reconciler.transport import Network, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from reconciler.cli.options import Settings
     from reconciler.render.numbers import Numbers
+    from reconciler.transport import Transport
     from reconciler.workflow import Specs
+
+T = TypeVar("T")
 
 LOCK_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 10.0
@@ -32,36 +35,79 @@ HEALTH_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A way into an account, and the key under which its phone numbers are tagged in shared output."""
+    """A way into an account, and the keys that its outputs are made with.
+
+    `keeper` is a gateway of its own for the lease, so that renewing it never waits behind the plan's calls.
+    `numbers` tags phone numbers in shared output, `key` makes digests of plans.
+    """
 
     gateway: Gateway
+    keeper: Gateway
     numbers: Numbers
+    key: bytes
     where: str
 
 
+def _as_it_is(one: T) -> T:
+    return one
+
+
 @asynccontextmanager
-async def open_door(settings: Settings, specs: Specs) -> AsyncIterator[Door]:
+async def open_door(
+    settings: Settings, specs: Specs, through: Callable[[Transport], Transport] = _as_it_is
+) -> AsyncIterator[Door]:
     """Open the account that the settings mean. Raises ReconcilerError where that cannot be.
 
     An environment that names its account is kept from every other one; an emulator stands in for any.
+    `through` may put something around the transport that carries the calls.
     """
     async with AsyncExitStack() as stack:
         if settings.local:
-            yield await _local(settings, specs.folder, stack)
+            yield await _local(settings, specs.folder, stack, through)
         elif settings.endpoint:
-            yield await _elsewhere(settings, settings.endpoint, stack)
+            yield await _elsewhere(settings, settings.endpoint, stack, through)
         else:
             credentials = read_credentials(os.environ, Path.home(), settings.profile)
             _check_account(specs, credentials)
             network = await stack.enter_async_context(Network())
-            gateway = Gateway(
-                network,
+            yield _door(
+                settings,
+                through(network),
                 credentials,
-                parallelism=settings.parallelism,
+                f"account {credentials.account_sid}",
                 writes_per_second=specs.stack.writes_per_second,
-                clock=WallClock(),
+                secret=credentials.password,
             )
-            yield Door(gateway, keyed_numbers(credentials.password), f"account {credentials.account_sid}")
+
+
+def _door(
+    settings: Settings,
+    transport: Transport,
+    credentials: Credentials,
+    where: str,
+    *,
+    endpoint: str = "",
+    writes_per_second: float = 0,
+    secret: str = "",
+) -> Door:
+    gateway = Gateway(
+        transport,
+        credentials,
+        endpoint=endpoint,
+        parallelism=settings.parallelism,
+        writes_per_second=writes_per_second,
+        timeout_s=settings.call_timeout_s,
+        clock=WallClock(),
+    )
+    keeper = Gateway(
+        transport,
+        credentials,
+        endpoint=endpoint,
+        parallelism=2,
+        timeout_s=settings.call_timeout_s,
+        clock=WallClock(),
+    )
+    return Door(gateway, keeper, keyed_numbers(secret), digest_key(credentials.password), where)
 
 
 def _check_account(specs: Specs, credentials: Credentials) -> None:
@@ -73,7 +119,9 @@ def _check_account(specs: Specs, credentials: Credentials) -> None:
         )
 
 
-async def _local(settings: Settings, folder: Path, stack: AsyncExitStack) -> Door:
+async def _local(
+    settings: Settings, folder: Path, stack: AsyncExitStack, through: Callable[[Transport], Transport]
+) -> Door:
     from reconciler import emulator
 
     try:
@@ -81,20 +129,21 @@ async def _local(settings: Settings, folder: Path, stack: AsyncExitStack) -> Doo
     except emulator.WorldError as fault:
         raise ReconcilerError("the emulator of this folder cannot be used", str(fault)) from fault
     if isinstance(home, emulator.Running):
-        return await _elsewhere(settings, home.url, stack)
+        return await _elsewhere(settings, home.url, stack, through)
     credentials = _emulators_own()
-    gateway = Gateway(emulator.InProcess(home.store), credentials, parallelism=settings.parallelism)
-    return Door(gateway, keyed_numbers(), "the emulator of this folder")
+    transport = through(emulator.InProcess(home.store))
+    return _door(settings, transport, credentials, "the emulator of this folder")
 
 
-async def _elsewhere(settings: Settings, url: str, stack: AsyncExitStack) -> Door:
+async def _elsewhere(
+    settings: Settings, url: str, stack: AsyncExitStack, through: Callable[[Transport], Transport]
+) -> Door:
     if _host(url).endswith((".twilio.com", ".twil.io")):
         raise ReconcilerError("--endpoint is for an emulator", "For the real Twilio leave --endpoint out.")
     network = await stack.enter_async_context(Network())
     await _check_alive(network, url)
     credentials = _emulators_own()
-    gateway = Gateway(network, credentials, endpoint=url, parallelism=settings.parallelism)
-    return Door(gateway, keyed_numbers(), f"the emulator at {url}")
+    return _door(settings, through(network), credentials, f"the emulator at {url}", endpoint=url)
 
 
 def _host(url: str) -> str:

@@ -3,6 +3,17 @@
 from reconciler.diff.answers import unlike
 from reconciler.diff.changes import diff
 from reconciler.diff.order import freed_sids, gained_claims, operations, sorted_operations
+from reconciler.diff.part import is_within, part
 from reconciler.diff.sides import Removal
 
-__all__ = ["Removal", "diff", "freed_sids", "gained_claims", "operations", "sorted_operations", "unlike"]
+__all__ = [
+    "Removal",
+    "diff",
+    "freed_sids",
+    "gained_claims",
+    "is_within",
+    "operations",
+    "part",
+    "sorted_operations",
+    "unlike",
+]

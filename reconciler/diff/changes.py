@@ -76,6 +76,7 @@ def diff(
         for a, c in changes.items()
         if a not in kept and (c.action is not Action.CREATE or (a.parent, a.kind) not in crowded)
     }
+    held_back = left_out | (changes.keys() - allowed.keys())
     changes = with_records(sides, allowed, left_out)
     ordered = tuple(changes[address] for address in sorted(changes, key=sides.rank))
     plan = Plan(
@@ -90,6 +91,7 @@ def diff(
             if row.address not in changes
         ),
         diagnostics=tuple(problems),
+        left_out=held_back,
     )
     return _with_edges(plan, sides) if plan.visible else replace(plan, changes=())
 
@@ -110,8 +112,13 @@ def _with_edges(plan: Plan, sides: Sides) -> Plan:
             "Give one of them another name in between, apply, and then the name it is to have.",
         )
         involved = {operation.address for operation in ring.args[1]}
-        rest = tuple(change for change in plan.changes if change.address not in involved)
-        return _with_edges(replace(plan, changes=rest, diagnostics=(*plan.diagnostics, problem)), sides)
+        rest = replace(
+            plan,
+            changes=tuple(change for change in plan.changes if change.address not in involved),
+            diagnostics=(*plan.diagnostics, problem),
+            left_out=plan.left_out | involved,
+        )
+        return _with_edges(rest, sides)
 
 
 def _is_finished(sides: Sides, address: Address) -> bool:

@@ -47,7 +47,7 @@ def _recorded(
     for child in children:
         old = changes.get(child)
         if old is not None and old.action is Action.REPLACE and old.live is not None:
-            records[_old_key(old)] = Ref(_old_address(old), "sid")
+            records[_old_key(old)] = Ref(old_address(old), "sid")
     if any(child in changes for child in children):
         change = change or _untouched(sides, parent)
         return replace(change, records=records, prints=_prints(sides, children, changes, mark))
@@ -119,7 +119,8 @@ def _old_key(change: Change) -> str:
     return f"{change.address.key}~{change.live.sid[-6:] if change.live else ''}"
 
 
-def _old_address(change: Change) -> Address:
+def old_address(change: Change) -> Address:
+    """Return what the row that a replacement removes is called until it is gone."""
     return Address.of(change.address.kind, _old_key(change), change.address.parent)
 
 
@@ -136,5 +137,5 @@ def sids_of(sides: Sides, changes: Iterable[Change]) -> dict[Address, str]:
             if sid:
                 sids[ref.address] = sid
         if change.action is Action.REPLACE and change.live is not None:
-            sids[_old_address(change)] = change.live.sid
+            sids[old_address(change)] = change.live.sid
     return sids

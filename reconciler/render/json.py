@@ -3,7 +3,8 @@
 ``format_version`` is ``major.minor``: readers accept keys they do not know and refuse another major. ::
 
     {
-      "format_version": "1.0",
+      "format_version": "1.1",
+      "digest": what `apply --digest` takes to carry out this plan and no other; null where nothing is to do,
       "target": {"stack", "environment", "service", "service_sid", "account_sid"},
       "summary": {<action>: how many …, "unchanged": n, "problems": n},
       "changes": [{
@@ -51,28 +52,29 @@ if TYPE_CHECKING:
     from reconciler.render.numbers import Numbers
     from reconciler.workflow import Planned
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 TOO_DEEP = "(nested too deeply)"
 _DEEPEST = 64
 """How many levels are written. Attributes can have thousands, and few readers survive them."""
 
 
-def plan_json(planned: Planned, numbers: Numbers) -> str:
+def plan_json(planned: Planned, numbers: Numbers, digest: str = "") -> str:
     """Return a plan as described above. Raises ValueError where `numbers` would be shown as they are."""
     require_masked(numbers, "the JSON of a plan")
-    return json.dumps(_masked(_plan(planned), numbers), indent=2, sort_keys=True, allow_nan=False)
+    data = masked(_plan(planned), numbers) | {"digest": digest or None}
+    return json.dumps(data, indent=2, sort_keys=True, allow_nan=False)
 
 
-def _masked(data: Any, numbers: Numbers, depth: int = _DEEPEST) -> Any:
+def masked(data: Any, numbers: Numbers, depth: int = _DEEPEST) -> Any:
     """Return `data` with every number masked in texts and keys; what JSON lacks or is too deep is text."""
     if isinstance(data, str):
         return numbers.mask(data)
     if isinstance(data, list | dict) and depth == 0:
         return TOO_DEEP
     if isinstance(data, list):
-        return [_masked(one, numbers, depth - 1) for one in data]
+        return [masked(one, numbers, depth - 1) for one in data]
     if isinstance(data, dict):
-        return {numbers.mask(key): _masked(one, numbers, depth - 1) for key, one in data.items()}
+        return {numbers.mask(key): masked(one, numbers, depth - 1) for key, one in data.items()}
     if isinstance(data, float) and not math.isfinite(data):
         return str(data)
     if isinstance(data, int) and (shown := numbers.mask(str(data))) != str(data):

@@ -48,11 +48,12 @@ _LEFT_OUT = {
 }
 
 
-def plan_markdown(planned: Planned, numbers: Numbers, *, limit: int = LIMIT) -> str:
+def plan_markdown(planned: Planned, numbers: Numbers, digest: str = "", *, limit: int = LIMIT) -> str:
     """Return a plan for a pull request. Raises ValueError where `numbers` would be shown as they are."""
     require_masked(numbers, "a pull-request comment")
     words = Words(numbers)
-    texts = ("\n\n".join(_parts(planned, words, stage)) + "\n" for stage in _Stage)
+    end = f"\n\nDigest: `{digest}`\n" if digest else "\n"
+    texts = ("\n\n".join(_parts(planned, words, stage)) + end for stage in _Stage)
     found = ""
     for found in texts:
         if len(found) <= limit:

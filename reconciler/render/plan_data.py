@@ -49,10 +49,11 @@ def to_data(plan: Plan) -> dict[str, Any]:
         "target": _target_data(plan.target),
         "changes": [_change_data(change) for change in plan.changes],
         "edges": [[_operation_data(e.before), _operation_data(e.after), e.needs] for e in plan.edges],
-        "sids": [[_address_data(address), sid] for address, sid in plan.sids.items()],
+        "sids": [[address_data(address), sid] for address, sid in plan.sids.items()],
         "unchanged": plan.unchanged,
-        "strangers": [_resource_data(one) for one in plan.strangers],
+        "strangers": [resource_data(one) for one in plan.strangers],
         "diagnostics": [_diagnostic_data(one) for one in plan.diagnostics],
+        "left_out": [address_data(address) for address in sorted(plan.left_out)],
     }
 
 
@@ -71,10 +72,11 @@ def _plan(data: Any) -> Plan:
         _target(data["target"]),
         changes=tuple(_change(one) for one in data["changes"]),
         edges=tuple(Edge(_operation(b), _operation(a), needs) for b, a, needs in data["edges"]),
-        sids={_address(address): sid for address, sid in data["sids"]},
+        sids={address_of(address): sid for address, sid in data["sids"]},
         unchanged=data["unchanged"],
-        strangers=tuple(_resource(one) for one in data["strangers"]),
+        strangers=tuple(resource_of(one) for one in data["strangers"]),
         diagnostics=tuple(_diagnostic(one) for one in data["diagnostics"]),
+        left_out=frozenset(address_of(one) for one in data["left_out"]),
     )
 
 
@@ -122,12 +124,12 @@ def _value(data: Any) -> Value:
 
 
 def _ref_data(ref: Ref) -> list[Any]:
-    return [_address_data(ref.address), ref.attribute]
+    return [address_data(ref.address), ref.attribute]
 
 
 def _ref(data: Any) -> Ref:
     address, attribute = data
-    return Ref(_address(address), attribute)
+    return Ref(address_of(address), attribute)
 
 
 def _fields_data(fields: Fields) -> list[Any]:
@@ -141,33 +143,37 @@ def _fields(data: Any) -> dict[Path, Value]:
 # --- names and places --------------------------------------------------------------------------------------
 
 
-def _address_data(address: Address) -> list[list[str]]:
+def address_data(address: Address) -> list[list[str]]:
+    """Return an address as lists: its keys may hold any character."""
     return [list(step) for step in address.steps]
 
 
-def _address(data: Any) -> Address:
+def address_of(data: Any) -> Address:
+    """Read what `address_data` wrote."""
     return Address(tuple((kind, key) for kind, key in data))
 
 
 def _operation_data(operation: Operation) -> list[Any]:
-    return [_address_data(operation.address), operation.half.value]
+    return [address_data(operation.address), operation.half.value]
 
 
 def _operation(data: Any) -> Operation:
     address, half = data
-    return Operation(_address(address), Half(half))
+    return Operation(address_of(address), Half(half))
 
 
-def _place_data(place: Place | None) -> list[Any] | None:
+def place_data(place: Place | None) -> list[Any] | None:
+    """Return a place as a list, or nothing."""
     return [place.file, place.line, place.column] if place else None
 
 
-def _place(data: Any) -> Place | None:
+def place_of(data: Any) -> Place | None:
+    """Read what `place_data` wrote."""
     return Place(*data) if data else None
 
 
 def _target_data(target: Target) -> list[str]:
-    return [*_owner_data(target.owner), target.service_sid, target.service, target.account_sid]
+    return [*owner_data(target.owner), target.service_sid, target.service, target.account_sid]
 
 
 def _target(data: Any) -> Target:
@@ -175,7 +181,8 @@ def _target(data: Any) -> Target:
     return Target(Owner(stack, environment), *rest)
 
 
-def _owner_data(owner: Owner) -> list[str]:
+def owner_data(owner: Owner) -> list[str]:
+    """Return an owner as a list."""
     return [owner.stack, owner.environment]
 
 
@@ -186,7 +193,7 @@ def _mark_data(mark: Mark | None) -> dict[str, Any] | None:
     if mark is None:
         return None
     return {
-        "owner": _owner_data(mark.owner),
+        "owner": owner_data(mark.owner),
         "key": mark.key,
         "fields": dict(mark.fields),
         "children": dict(mark.children),
@@ -215,23 +222,25 @@ def _live(data: Any) -> Live | None:
     return Live(sid, computed, _mark(mark), state, created)
 
 
-def _resource_data(resource: Resource) -> dict[str, Any]:
+def resource_data(resource: Resource) -> dict[str, Any]:
+    """Return a resource as data."""
     return {
-        "address": _address_data(resource.address),
+        "address": address_data(resource.address),
         "fields": _fields_data(resource.fields),
-        "place": _place_data(resource.place),
-        "places": [[list(path), _place_data(place)] for path, place in resource.places.items()],
+        "place": place_data(resource.place),
+        "places": [[list(path), place_data(place)] for path, place in resource.places.items()],
         "policy": dict(resource.policy),
         "at_creation": _fields_data(resource.at_creation),
         "live": _live_data(resource.live),
     }
 
 
-def _resource(data: Any) -> Resource:
+def resource_of(data: Any) -> Resource:
+    """Read what `resource_data` wrote."""
     return Resource(
-        _address(data["address"]),
+        address_of(data["address"]),
         _fields(data["fields"]),
-        place=_place(data["place"]),
+        place=place_of(data["place"]),
         places={tuple(path): Place(*place) for path, place in data["places"]},
         policy=data["policy"],
         at_creation=_fields(data["at_creation"]),
@@ -243,7 +252,7 @@ def _change_data(change: Change) -> dict[str, Any]:
     edits = [[list(e.path), _value_data(e.before), _value_data(e.after), e.cause] for e in change.edits]
     return {
         "action": change.action.value,
-        "address": _address_data(change.address),
+        "address": address_data(change.address),
         "edits": edits,
         "fields": _fields_data(change.fields),
         "at_creation": _fields_data(change.at_creation),
@@ -253,7 +262,7 @@ def _change_data(change: Change) -> dict[str, Any]:
         "records": _records_data(change.records),
         "prints": dict(change.prints),
         "why": change.why,
-        "place": _place_data(change.place),
+        "place": place_data(change.place),
     }
 
 
@@ -264,7 +273,7 @@ def _edit(path: list[str], before: Any, after: Any, cause: str | None) -> Edit:
 def _change(data: Any) -> Change:
     return Change(
         Action(data["action"]),
-        _address(data["address"]),
+        address_of(data["address"]),
         edits=tuple(_edit(*edit) for edit in data["edits"]),
         fields=_fields(data["fields"]),
         at_creation=_fields(data["at_creation"]),
@@ -274,7 +283,7 @@ def _change(data: Any) -> Change:
         records=_records(data["records"]),
         prints=data["prints"],
         why=data["why"],
-        place=_place(data["place"]),
+        place=place_of(data["place"]),
     )
 
 
@@ -291,9 +300,9 @@ def _diagnostic_data(one: Diagnostic) -> dict[str, Any]:
         "severity": one.severity.value,
         "summary": one.summary,
         "detail": one.detail,
-        "address": _address_data(one.address) if one.address else None,
-        "place": _place_data(one.place),
-        "related": [[word, _place_data(place)] for word, place in one.related],
+        "address": address_data(one.address) if one.address else None,
+        "place": place_data(one.place),
+        "related": [[word, place_data(place)] for word, place in one.related],
     }
 
 
@@ -302,7 +311,7 @@ def _diagnostic(data: Any) -> Diagnostic:
         Severity(data["severity"]),
         data["summary"],
         data["detail"],
-        address=_address(data["address"]) if data["address"] is not None else None,
-        place=_place(data["place"]),
+        address=address_of(data["address"]) if data["address"] is not None else None,
+        place=place_of(data["place"]),
         related=tuple((word, Place(*place)) for word, place in data["related"]),
     )

@@ -12,7 +12,7 @@ from reconciler.render import outline
 from reconciler.render.text import TONES, Line, Tone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.model import Change, Event, Operation
     from reconciler.render.values import Words
@@ -60,7 +60,9 @@ def event_line(event: Event, n: int, total: int, words: Words) -> Line | None:
         return Line(f"{count} x {event.kind.value} {name}: {words.text(event.detail)}", tone)
     sid = f" ({words.text(event.sid)})" if event.sid else ""
     sign, verb = _told(event.operation, event.action)
-    return Line(f"{count} {sign} {verb} {name}{sid}", TONES[event.action])
+    otherwise = f", but {words.text(event.detail)}" if event.detail else ""
+    tone = Tone.WARN if otherwise else TONES[event.action]
+    return Line(f"{count} {sign} {verb} {name}{sid}{otherwise}", tone)
 
 
 def _told(operation: Operation, action: Action) -> tuple[str, str]:
@@ -89,13 +91,9 @@ class _Outcome:
     def ended(self, kind: EventKind) -> list[Event]:
         return [event for event in self.ends.values() if event.kind is kind]
 
-    def is_done(self, change: Change) -> bool:
-        halves = [self.ends.get(op) for op in operations(change) if op.half is not Half.SEAL]
-        return all(end is not None and end.kind is EventKind.DONE for end in halves)
-
     @property
     def done(self) -> list[Change]:
-        return [change for change in self.planned.plan.visible if self.is_done(change)]
+        return done_by(self.ends.values(), self.planned)
 
     @property
     def endless(self) -> list[tuple[Operation, Action]]:
@@ -121,13 +119,24 @@ def under_way(events: Sequence[Event]) -> frozenset[Operation]:
     return frozenset(event.operation for event in events) - ended
 
 
+def done_by(events: Iterable[Event], planned: Planned) -> list[Change]:
+    """Return the changes that were carried out to their end."""
+    done = {event.operation for event in events if event.kind is EventKind.DONE}
+    return [
+        change
+        for change in planned.plan.visible
+        if all(operation in done for operation in operations(change) if operation.half is not Half.SEAL)
+    ]
+
+
 def result_lines(
     events: Sequence[Event], planned: Planned, words: Words, commands: Commands | None = None
 ) -> list[Line]:
     """Return what a person reads after an apply or a destroy. Events may stop early: it was interrupted."""
     ends = {event.operation: event for event in events if event.kind is not EventKind.STARTED}
     outcome = _Outcome(planned, ends, under_way(events), words)
-    lines = [*_failures(outcome), *_endless(outcome), *_closed(outcome), _counted(outcome)]
+    told = (*_failures(outcome), *_differing(outcome), *_endless(outcome), *_closed(outcome))
+    lines = [*told, _counted(outcome)]
     return [*lines, *_next(outcome, commands or Commands())]
 
 
@@ -141,6 +150,15 @@ def _failures(outcome: _Outcome) -> Iterator[Line]:
             for event in outcome.ended(kind)
         ]
         yield from _listed(title, found, tone)
+
+
+def _differing(outcome: _Outcome) -> Iterator[Line]:
+    found = [
+        f"{outcome.words.address(event.operation.address)}: {outcome.words.text(event.detail)}"
+        for event in outcome.ended(EventKind.DONE)
+        if event.detail
+    ]
+    yield from _listed("Written, but not as it was asked for:", found, Tone.WARN)
 
 
 def _listed(title: str, found: Sequence[str], tone: Tone) -> Iterator[Line]:

@@ -58,7 +58,7 @@ _WIDEST = 36
 """How far the names of fields are aligned; longer ones stick out."""
 
 
-def plan_lines(planned: Planned, numbers: Numbers) -> list[Line]:
+def plan_lines(planned: Planned, numbers: Numbers, digest: str = "") -> list[Line]:
     """Return what a person reads before agreeing to a plan. Diagnostics are not in it."""
     plan, words = planned.plan, Words(numbers)
     blocks = [list(_block(item, words)) for item in outline.items(plan, words)]
@@ -67,7 +67,8 @@ def plan_lines(planned: Planned, numbers: Numbers) -> list[Line]:
     lines += [Line("")] if blocks else []
     for notes in (outline.strangers(plan, words), outline.closed(planned, words)):
         lines += [*_notes(notes), Line("")] if notes else []
-    return [*lines, Line(outline.summary(plan), Tone.TITLE)]
+    lines.append(Line(outline.summary(plan), Tone.TITLE))
+    return [*lines, Line(f"Digest: {digest}", Tone.NOTE)] if digest else lines
 
 
 def _header(plan: Plan, words: Words) -> str:

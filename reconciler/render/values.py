@@ -13,7 +13,7 @@ from reconciler.model import Address, Edit, Fields, Joined, Lookup, Path, Pool, 
 from reconciler.render.visible import LONGEST, quoted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from reconciler.model import Json, Plan
     from reconciler.render.numbers import Numbers
@@ -126,7 +126,12 @@ def secrets_in(plan: Plan) -> tuple[str, ...]:
         (*c.fields.values(), *c.at_creation.values(), *c.live_fields.values(), *_sides(c.edits))
         for c in plan.changes
     )
-    plain = {text for value in held if isinstance(value, Secret) for text in _texts(value.value)}
+    return hidden_texts(held)
+
+
+def hidden_texts(values: Iterable[Value]) -> tuple[str, ...]:
+    """Return every text that the Secrets among `values` hide, in the same way."""
+    plain = {text for value in values if isinstance(value, Secret) for text in _texts(value.value)}
     found = {form for text in plain for form in (text, json.dumps(text)[1:-1], quote(text, safe=""))}
     return tuple(
         sorted((text for text in found if len(text) >= _SHORTEST), key=lambda text: (-len(text), text))

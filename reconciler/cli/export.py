@@ -1,0 +1,149 @@
+"""`export`: a live service, or chosen conversations of it, as specs with the lines that adopt them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.echo import delivered, say, show_problems
+from reconciler.cli.options import place_options, settings_of
+from reconciler.cli.privacy import shown_numbers
+from reconciler.cli.stopping import run_stoppable
+from reconciler.diagnostics import ExitCode, ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.cli.options import Settings
+    from reconciler.export import Export
+    from reconciler.workflow import Specs
+
+_PRIVATE = 0o600
+
+
+@click.command()
+@click.argument("conversation", nargs=-1)
+@click.option(
+    "--service", default="default", show_default=True, metavar="NAME", help="The service, by name or sid."
+)
+@click.option(
+    "--stack", default="exported", show_default=True, metavar="NAME", help="What the new stack is called."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="-",
+    metavar="FILE",
+    help="Write to a file that only you can read, instead of standard output.",
+)
+@click.option("--force", is_flag=True, help="Let --out overwrite a file.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=".",
+    metavar="PATH",
+    help="With --local: the stack's folder whose emulator is meant, this one if left out.",
+)
+@place_options
+def export(conversation: tuple[str, ...], **options: Any) -> int:
+    """Write a live service as specs, with the `adopted:` lines that take it over. Only reads.
+
+    CONVERSATION is a sid, a unique name or a glob of unique names; without any, all that are open and that no
+    other stack owns. The plan of what is written shows adoptions and nothing else; what specs cannot say is
+    told on standard error.
+
+    The result is private: it holds phone numbers, and urls with whatever secrets are in them.
+    """
+    beside = {"variables": (), "files": (), "environment": "", "form": "text", "path": options["folder"]}
+    settings = settings_of({**options, **beside})
+    if settings.local:
+        _check_world(settings.path)
+    out = None if str(options["out"]) == "-" else options["out"]
+    if out is not None and not options["force"]:
+        _check_free(out)
+    work = _export(settings, _frame(settings, options["stack"], options["service"]), conversation, out)
+    return run_stoppable(work)
+
+
+async def _export(settings: Settings, frame: Specs, wanted: tuple[str, ...], out: Path | None) -> ExitCode:
+    from reconciler.cli.target import open_door
+    from reconciler.export import export as take
+
+    stack = frame.stack
+    async with open_door(settings, frame) as door:
+        found = await take(door.gateway, stack=stack.owner.stack, service=stack.service, wanted=wanted)
+    show_problems(found.diagnostics, {}, shown_numbers(door.numbers, err=True))
+    if out is None:
+        say(found.text, end="")
+    else:
+        _write(out, found.text)
+    _tell(found, out, settings)
+    return delivered(ExitCode.FINE)
+
+
+def _tell(found: Export, out: Path | None, settings: Settings) -> None:
+    counts = ", ".join(f"{many} {kind}{'s' * (many != 1)}" for kind, many in found.counts.items())
+    where = f" to {out}, which only you can read" if out else ""
+    say(f"Exported {counts or 'nothing'}{where}.", err=True)
+    if out:
+        say(f"Next: {_next(settings, out)}", err=True)
+
+
+def _next(settings: Settings, out: Path) -> str:
+    """Return the command that shows the plan of the new file, for the same account."""
+    words = ["reconciler", "plan", str(out)]
+    words += ["--endpoint", settings.endpoint] if settings.endpoint else []
+    words += ["--profile", settings.profile] if settings.profile else []
+    is_beside = out.resolve().parent == settings.path.resolve()
+    return shlex.join([*words, "--local"] if settings.local and is_beside else words)
+
+
+def _frame(settings: Settings, name: str, service: str) -> Specs:
+    """Return a stack that wants nothing yet: whose it will be, and which service is meant."""
+    from reconciler.kinds.fields import Leaf
+    from reconciler.model import Graph, Owner
+    from reconciler.stack import Stack, read_stack_name
+    from reconciler.workflow import Specs
+
+    try:
+        owner = Owner(read_stack_name(Leaf(name, name)))
+    except ValueError as fault:
+        raise click.BadParameter(str(fault), param_hint="'--stack'") from fault
+    return Specs(Stack(owner, service, "close", Graph()), (), {}, settings.path, 0)
+
+
+def _check_world(folder: Path) -> None:
+    """Raise ReconcilerError where a folder has no emulator yet: there is nothing to export, and no slip."""
+    from reconciler.emulator.home import FOLDER
+
+    if not (folder / FOLDER).is_dir():
+        raise ReconcilerError(
+            f"{folder} has no emulator's world to export",
+            "Name the stack's folder, where `apply --local` made one: --folder PATH",
+        )
+
+
+def _check_free(out: Path) -> None:
+    if out.exists() or out.is_symlink():
+        raise ReconcilerError(f"{out} exists already", "Choose another name, or overwrite it with --force.")
+
+
+def _write(out: Path, text: str) -> None:
+    """Write a private file whole or not at all. Raises ReconcilerError where that cannot be."""
+    new = out.with_name(f".{out.name}.{os.getpid()}.new")
+    try:
+        with open(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+        new.replace(out)
+    except OSError as fault:
+        with suppress(OSError):
+            new.unlink()
+        why = (fault.strerror or type(fault).__name__).lower()
+        raise ReconcilerError(
+            f"{out} cannot be written: {why}", "Choose another place: --out FILE"
+        ) from fault
