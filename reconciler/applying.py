@@ -19,13 +19,13 @@ from reconciler.safety import Limits
 from reconciler.workflow import make_destroy_plan, make_plan, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from reconciler.brake import Brake
     from reconciler.gateway import Gateway
     from reconciler.model import Plan, Target
     from reconciler.pace import Clock
-    from reconciler.record import Holder, Lease, Record
+    from reconciler.record import Held, Holder, Lease, Record
     from reconciler.reviewed import Judgement
     from reconciler.stack import Stack
     from reconciler.workflow import Planned
@@ -100,6 +100,8 @@ class Desk:
     wait_s: float
     duration_s: float
     call_s: float
+    waiting: Callable[[Held], None] = lambda _: None
+    """Called once, with who holds the lease, before that run is waited for."""
 
     def told(self, at: str, name: str, result: str, counts: Mapping[str, int]) -> Apply:
         """Return what the record says of a run of this holder that ended `at` this time."""
@@ -122,6 +124,7 @@ async def leased(
         clock,
         stack_id=stack.stack_id,
         wait_s=desk.wait_s,
+        waiting=desk.waiting,
         duration_s=desk.duration_s,
         call_s=desk.call_s,
     ) as held:

@@ -7,7 +7,7 @@ is looked for first, and it is sent again only where that cannot do a thing twic
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,8 +26,7 @@ TRANSIENT = frozenset({50391, 50349, 50449, 50419, 50213, 50514, 50002, 50334})
 RELEASING = frozenset({50416, 50425, 50437, 50438, 50353})
 """Twilio refused because something is held; worth waiting for only where we have just freed it."""
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-_LOOKS = 3
-"""How often a write that must not be repeated is looked for; it may still be on its way."""
+"""Before each further attempt; and before each further look for a write that may still be on its way."""
 
 
 class Journal(Protocol):
@@ -48,7 +47,7 @@ class Letter:
 
     `family` is what it counts against in the rate; `freed` are sids in which this run let something go, and
     `known` those of rows that are certainly something else than what it makes. `begin` is called right before
-    it leaves.
+    it leaves. With `look_first` what it makes may be there by now, from an earlier run or seen too late.
     """
 
     step: Step
@@ -60,6 +59,7 @@ class Letter:
     freed: Collection[str] = ()
     known: Callable[[], Collection[str]] = tuple
     begin: Callable[[], None] = lambda: None
+    look_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,13 @@ class Post:
         """
         pauses = iter(_PAUSES_S)
         doubtful = False
+        if letter.look_first and (row := await self._found(letter)) is not None:
+            return row
         while True:
             try:
                 return await self._once(letter)
             except ApiError as refusal:
-                if (doubtful or refusal.ambiguous) and (row := await self._recalled(letter, refusal)):
+                if (doubtful or refusal.ambiguous) and (row := await self._recalled(letter)):
                     return row
                 doubtful = doubtful or refusal.ambiguous
                 pause_s = next(pauses, None)
@@ -124,18 +126,16 @@ class Post:
             if numbers and self.journal is not None:
                 self.journal.after(numbers[-1], outcome)
 
-    async def _recalled(self, letter: Letter, doubt: ApiError) -> Row | None:
-        """Look for what a call did whose answer was lost. Raises `doubt` where that cannot be found out."""
-        looks = 1 if letter.step.repeatable else _LOOKS
-        for look in range(looks if letter.recall else 0):
-            if look:
-                await self.brake.sleep(_PAUSES_S[look])
-            try:
-                row = await self._found(letter)
-            except ApiError:
-                raise doubt from None
-            if row is not None:
-                return row
+    async def _recalled(self, letter: Letter) -> Row | None:
+        """Look for what a call did whose answer was lost; None where nothing of it can be seen."""
+        # What may be sent again needs no second look; what must not be has all the patience there is.
+        pauses_s = (0.0,) if letter.step.repeatable else (0.0, *_PAUSES_S)
+        for pause_s in pauses_s if letter.recall else ():
+            if pause_s:
+                await self.brake.sleep(pause_s)
+            with suppress(ApiError):  # a look that fails has seen nothing
+                if (row := await self._found(letter)) is not None:
+                    return row
         return None
 
     async def _found(self, letter: Letter) -> Row | None:

@@ -230,9 +230,7 @@ def restricted(plan: Plan, only: Sequence[str], known: Iterable[Address]) -> Pla
     addresses = {operation.address for operation in wanted}
     kept = part(plan, addresses)
     left = len(plan.visible) - len(kept.visible)
-    problems = tuple(
-        p for p in plan.diagnostics if p.address is None or is_within(p.address, only)
-    )
+    problems = tuple(p for p in plan.diagnostics if p.address is None or is_within(p.address, only))
     if left:
         problems += (diagnostics.warning(f"{left} more changes are outside of --only"),)
     return replace(kept, diagnostics=problems)

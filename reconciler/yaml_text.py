@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.model import Place
 from reconciler.nodes import Scalar, resolve_scalar
+from reconciler.render.visible import written_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,9 +101,4 @@ def _scalar(value: object, *, flow: bool) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char in _SHORT:
-        return _SHORT[char]
-    if char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return _SHORT.get(char) or (char if char.isprintable() else written_out(char))

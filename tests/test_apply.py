@@ -318,7 +318,9 @@ def test_a_lease_that_another_run_holds_is_exit_5(shop: Shop) -> None:
     told = shop.type("apply", "--yes", "--lease-timeout", "0", expect=5)
     assert "ann@desk, process 7" in told
     assert shop.sids == before
-    assert "Done: 3 created." in shop.type("apply", "--yes", "--lease-timeout", "20")
+    told = shop.type("apply", "--yes", "--lease-timeout", "20")
+    assert "Waiting for the lease: ann@desk, process 7 holds it." in told
+    assert "Done: 3 created." in told
 
 
 def test_a_plan_that_somebody_overtook_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reviewed": ("reviewed", "model", "diagnostics", "diff"),
     "concealment": ("model", "kinds", "render.values"),
     "plan_file": ("model", "diagnostics", "concealment", "render", "reviewed", "safety"),
-    "yaml_text": ("model", "nodes"),
+    "yaml_text": ("model", "nodes", "render.visible"),
     "evidence": ("model", "diagnostics", "kinds", "diff", "observed", "safety"),
     "emulator": ("emulator",),
 }

@@ -12,13 +12,14 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.echo import progress, say, show
 from reconciler.cli.plan import plan_code, show_moved, show_plan
 from reconciler.cli.privacy import shown_numbers
-from reconciler.cli.stopping import braking
+from reconciler.cli.stopping import STOPPED, braking
 from reconciler.diagnostics import ExitCode, ReconcilerError
 from reconciler.model import EventKind
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from reconciler.cli.target import Door
     from reconciler.journal import FileJournal
     from reconciler.model import Event
-    from reconciler.record import Lease
+    from reconciler.record import Held, Lease
     from reconciler.render.progress import Commands
     from reconciler.reviewed import Reviewed
     from reconciler.workflow import Planned, Specs
@@ -165,7 +166,15 @@ def _desk(job: Job) -> Desk:
     commit = next((os.environ[name] for name in COMMIT_VARIABLES if os.environ.get(name)), "")
     holder = Holder(who, secrets.token_hex(4), commit)
     times = (settings.lease_timeout_s, settings.lease_duration_s, settings.call_timeout_s)
-    return Desk(job.door.keeper, holder, *times)
+    return Desk(job.door.keeper, holder, *times, partial(_say_waiting, settings.lease_timeout_s))
+
+
+def _say_waiting(timeout_s: float, held: Held) -> None:
+    say(
+        f"Waiting for the lease: {held.who} holds it. It is taken over when it was not renewed for "
+        f"{held.duration_s:g} s; this run waits {timeout_s:g} s at most.",
+        err=True,
+    )
 
 
 @contextmanager
@@ -227,6 +236,8 @@ async def _perform(job: Job, planned: Planned, brake: Brake, journal: FileJourna
     except asyncio.CancelledError:
         pass  # what was under way then has no end, and is told as unknown
     finally:
+        if brake.reason and brake.reason != STOPPED:
+            say(f"Stopped: {brake.reason}.", err=True)
         show(result_lines(carried.events, planned, words, _commands(job)), err=quiet)
     return carried
 

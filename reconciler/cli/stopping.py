@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.brake import Brake
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+STOPPED = "it was stopped"
 GRACE_S = 5.0
 """How long calls that are under way may take to end once a run is stopped."""
 
@@ -48,7 +49,7 @@ def braking(brake: Brake, tell: Callable[[str], None]) -> Iterator[None]:
             task.cancel()
             return
         tell(f"Stopping ({name}): no call starts any more; those under way have {GRACE_S:g} s to end.")
-        brake.trip("it was stopped")
+        brake.trip(STOPPED)
         timers.append(loop.call_later(GRACE_S, task.cancel))
 
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .store import Store
+    from .trouble import Course, Interceptor
     from .wire import Response
 
 _HOST = "127.0.0.1"
@@ -40,8 +42,17 @@ class Server:
         await self._runner.cleanup()
 
 
-async def serve(store: Store, port: int) -> Server:
-    """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError when the port is taken."""
+async def serve(store: Store, port: int, interceptor: Interceptor | None = None) -> Server:
+    """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError when the port is taken.
+
+    `interceptor` is asked at each call of Twilio, as that of ``InProcess`` is.
+    """
+    numbers = itertools.count(1)
+
+    def course_of(request: Request) -> Course:
+        path = request.target.partition("?")[0]
+        also = interceptor(next(numbers), request.method, path) if interceptor else None
+        return store.faults.meet(request, also)
 
     async def answer(incoming: web.BaseRequest) -> web.Response:
         request = Request(
@@ -52,7 +63,7 @@ async def serve(store: Store, port: int) -> Server:
             scheme="http",
             host=incoming.headers.get("Host", _HOST),
         )
-        response = control(store, request) if is_control(request) else await _answer(store, request)
+        response = control(store, request) if is_control(request) else await _answer(course_of(request))
         if response is None:
             if incoming.transport is not None:
                 incoming.transport.abort()
@@ -70,9 +81,8 @@ async def serve(store: Store, port: int) -> Server:
     return Server(f"http://{_HOST}:{bound}", bound, runner)
 
 
-async def _answer(store: Store, request: Request) -> Response | None:
+async def _answer(course: Course) -> Response | None:
     """Return the answer to a call of Twilio after what its faults let pass; None: the connection is cut."""
-    course = store.faults.meet(request)
     if course.before_s:
         await asyncio.sleep(course.before_s)
     response = course.carry_out()
@@ -82,13 +92,15 @@ async def _answer(store: Store, request: Request) -> Response | None:
 
 
 @contextlib.contextmanager
-def running(store: Store, port: int = 0) -> Iterator[str]:
+def running(store: Store, port: int = 0, interceptor: Interceptor | None = None) -> Iterator[str]:
     """Serve a world from a thread of its own while the block runs; gives the URL."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="emulator", daemon=True)
     thread.start()
     try:
-        server = asyncio.run_coroutine_threadsafe(serve(store, port), loop).result(_START_TIMEOUT_S)
+        server = asyncio.run_coroutine_threadsafe(serve(store, port, interceptor), loop).result(
+            _START_TIMEOUT_S
+        )
         try:
             yield server.url
         finally:

@@ -21,7 +21,7 @@ from reconciler.record.services import LOOKS, is_alone, settled_service
 from reconciler.record.strangers import require_own
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from reconciler.brake import Brake
     from reconciler.gateway import Gateway
@@ -50,6 +50,7 @@ async def lease(
     *,
     stack_id: str = "",
     wait_s: float = 0.0,
+    waiting: Callable[[Held], None] = lambda _: None,
     duration_s: float = DURATION_S,
     call_s: float | None = None,
     seed: int | None = None,
@@ -57,7 +58,8 @@ async def lease(
     """Hold the lease on a target for the length of a block, and free it however the block ends.
 
     `keeper` is a gateway for this alone, so that no heartbeat waits behind the plan's calls; `call_s` is how
-    long a call of the plan may take, by default as long as the gateway's. While the lease is good `brake`
+    long a call of the plan may take, by default as long as the gateway's. `waiting` is called once, with who
+    holds it, before somebody else is waited for. While the lease is good `brake`
     lets calls start; once it is lost, the brake is tripped. Raises LeaseHeldError where another run holds it
     for longer than `wait_s`, RefusedError where the record is another repository's, and RecordError where it
     cannot be used.
@@ -68,7 +70,7 @@ async def lease(
     desk = Desk(keeper, target, brake, clock, duration_s, TIMEOUT_S if call_s is None else call_s, dice)
     for _ in range(LOOKS):
         service_sid = await settled_service(keeper, clock, dice)
-        held = await _Taking(desk, service_sid, holder, stack_id, wait_s).take()
+        held = await _Taking(desk, service_sid, holder, stack_id, wait_s, waiting).take()
         beating = asyncio.create_task(_kept(held, brake))
         try:
             if await is_alone(keeper, service_sid):
@@ -110,8 +112,17 @@ class _Watch:
 class _Taking:
     """One attempt to get the lease."""
 
-    def __init__(self, desk: Desk, service_sid: str, holder: Holder, stack_id: str, wait_s: float) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        service_sid: str,
+        holder: Holder,
+        stack_id: str,
+        wait_s: float,
+        waiting: Callable[[Held], None],
+    ) -> None:
         self._desk = desk
+        self._waiting = waiting
         self._service_sid = service_sid
         self._stack_id = stack_id
         self._wait_s = wait_s
@@ -159,10 +170,12 @@ class _Taking:
             held = seen.record.lease
             if held is None or self._is_ours(seen) or self._is_dead(seen, held, now_s):
                 return seen
-            self._began_s = now_s if self._began_s is None else self._began_s
+            began_s, self._began_s = self._began_s, now_s if self._began_s is None else self._began_s
             waited_s = now_s - self._began_s
             if waited_s >= self._wait_s:
                 raise self._held_by(held, waited_s)
+            if began_s is None:
+                self._waiting(held)
             await clock.sleep(min(LOOK_AGAIN_S, held.duration_s / 4, self._wait_s - waited_s))
 
     def _is_dead(self, seen: Seen, held: Held, now_s: float) -> bool:
