@@ -52,7 +52,7 @@ class Drift:
 def drift_of(planned: Planned, desired: Graph, kinds: tuple[Kind, ...] = KINDS) -> Drift:
     """Return the part of a plan that others are the cause of: no weather, no edit of the specs.
 
-    A conversation or participant that others deleted is not in it: nothing records that it was ever there.
+    What others deleted wholly is in it where the stack's record knows that it was there.
     """
     plan, by_name = planned.plan, {kind.name: kind for kind in kinds}
     pairs = [(change, _drifted(change, plan, desired, by_name)) for change in plan.visible]

@@ -310,22 +310,16 @@ def take_a_row(dice: random.Random, world: World, plan: Plan) -> set[str]:
     return {str(change.address)}
 
 
-DEEDS = {
-    "change": change_a_leaf,
-    "delete": delete_a_row,
-    "close": close_a_conversation,
-    "take": take_a_row,
-}
+DEEDS = (change_a_leaf, delete_a_row, close_a_conversation, take_a_row)
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-@pytest.mark.parametrize("seed", range(300, 450))
-def test_what_moved_is_named(seed: int, deed: str) -> None:
+@pytest.mark.parametrize("seed", range(300, 500))
+def test_what_moved_is_named(seed: int) -> None:
     """A value, a row or a life that an approved change relied on: its address is named, digest and all."""
     scene = Scene(seed)
     world = scene.world()
     plan = world.plan(scene.stack).plan
-    expected = DEEDS[deed](random.Random(seed), world, plan)
+    expected = DEEDS[seed % len(DEEDS)](random.Random(seed), world, plan)
     fresh = world.plan(scene.stack)
     approved = forms_of(plan, scene.stack)
     moved = [str(one.address) for one in judge(approved["plan"], fresh).moved]
@@ -337,7 +331,7 @@ def test_what_moved_is_named(seed: int, deed: str) -> None:
         assert digest(plan, Scope(), KEY) != digest(fresh.plan, Scope(), KEY)
 
 
-@pytest.mark.parametrize("seed", range(450, 600))
+@pytest.mark.parametrize("seed", range(500, 600))
 def test_what_nothing_relies_on_moves_nothing(seed: int) -> None:
     """Rows, keys and states of others, and weather: the plan is what it was, and theirs is left alone."""
     scene = Scene(seed)
@@ -363,7 +357,7 @@ def test_what_nothing_relies_on_moves_nothing(seed: int) -> None:
     assert world.plan(scene.stack).plan.visible == ()
 
 
-@pytest.mark.parametrize("seed", range(600, 680))
+@pytest.mark.parametrize("seed", range(600, 640))
 def test_what_was_not_reviewed_is_left_alone(seed: int) -> None:
     """Where others change something that the plan does not touch, that is told and kept."""
     scene = Scene(seed)
@@ -390,7 +384,7 @@ def test_what_was_not_reviewed_is_left_alone(seed: int) -> None:
     assert {one.address for one in unseen} == {address for address, _ in quiet}
 
 
-@pytest.mark.parametrize("seed", range(700, 860))
+@pytest.mark.parametrize("seed", range(700, 760))
 def test_names_survive_an_apply_of_a_part(seed: int) -> None:
     """What is carried out of a plan leaves the rest as it was: a second plan has just that left."""
     scene = Scene(seed)
@@ -568,6 +562,24 @@ def test_what_was_to_go_and_may_not_any_more_has_moved() -> None:
     assert f"{row['sid']} is there" in judgement.moved[0].detail
 
 
+def test_a_webhook_that_is_left_alone_keeps_its_one_name() -> None:
+    """A replacement that is not carried out leaves no second name by which its row could be removed."""
+    spec = copy.deepcopy(ROOM)
+    hooks = {"old": {"url": "https://example.com/old", "filters": ["onMessageAdded"]}}
+    spec["conversations"]["a"]["webhooks"] = hooks
+    world = World()
+    world.apply(stack_of(spec))
+    before = copy.deepcopy(spec)
+    before["conversations"]["a"]["webhooks"]["new"] = {"studio": "FW" + "1" * 32}
+    hooks["old"] = {"studio": "FW" + "2" * 32}
+    hooks["new"] = {"studio": "FW" + "1" * 32}
+    plan = world.plan(stack_of(spec), only=["conversation/a/webhook/new"]).plan
+
+    assert failures(world, plan) == []
+    assert world.plan(stack_of(before)).plan.visible == ()
+    assert addresses(world.plan(stack_of(spec)).plan) == ["conversation/a/webhook/old"]
+
+
 @pytest.mark.parametrize("only", [("conversation/a",), ("conversation/a/participant/*",)])
 def test_a_part_that_was_reviewed_is_resumed(only: tuple[str, ...]) -> None:
     """With globs too: the plan is made again without them, and what is outside stays as it is."""
@@ -670,7 +682,7 @@ def quiet_mutations(change: Change) -> dict[str, Change]:
     }
 
 
-@pytest.mark.parametrize("seed", range(900, 1050))
+@pytest.mark.parametrize("seed", range(900, 980))
 def test_a_digest_is_of_what_was_approved(seed: int) -> None:
     """Whatever changes in an entry changes the digest, and nothing else does."""
     scene = Scene(seed)

@@ -29,8 +29,8 @@ def drift(**options: Any) -> int:
     """Show what others changed since our last apply. Only reads.
 
     Not shown are edits of the specs that are not applied yet, which plan shows, nor what Twilio changes by
-    itself. A conversation or participant that others deleted is not told from one that never was: plan shows
-    both as to be created. With --detailed-exitcode also what could not be compared is exit 2.
+    itself. What others deleted wholly is told from what never was by the stack's record (`record: sync`).
+    With --detailed-exitcode also what could not be compared is exit 2.
 
     PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
     """
