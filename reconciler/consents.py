@@ -115,8 +115,10 @@ def _adopted(reading: _Reading) -> Iterator[Adopted]:
             yield Adopted(key.text, sid=value.text, place=key.place)
         elif isinstance(value, Mapping) and (stack := _text_at(value, "from")):
             yield Adopted(key.text, stack=stack, place=key.place)
+        elif isinstance(value, Mapping) and (named := _text_at(value, "named")):
+            yield Adopted(key.text, named=named, place=key.place)
         else:
-            detail = "Write the sid of one row (CH…), or {from: other-stack}."
+            detail = "Write the sid of one row (CH…), {from: other-stack}, or {named: 'legacy-*'}."
             reading.wrong(value, "this does not say which row", detail)
 
 

@@ -241,7 +241,7 @@ class _Reader:
         for line in self.transitions.adopted:
             for resource in self._wanted[None, kind.name]:
                 address = resource.address
-                if line.covers(address) and is_meant(kind, line, address.key, found):
+                if line.covers(address) and is_meant(kind, line, resource, found):
                     return address
         return None
 

@@ -29,11 +29,15 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """Whose row becomes an address of ours: the one with `sid`, or what `stack` made (its mark, its name)."""
+    """Whose row becomes an address of ours: the one with `sid`, or what `stack` made (its mark, its name).
+
+    Or `named`, a glob: nobody's row of the very name that the specs give, where that name matches.
+    """
 
     glob: str
     sid: str = ""
     stack: str = ""
+    named: str = ""
     place: Place | None = None
 
     def covers(self, address: Address) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
     from reconciler.gateway import Gateway
     from reconciler.kinds.base import Kind
-    from reconciler.model import Address, Live
+    from reconciler.model import Address
     from reconciler.pairing import Observed
     from reconciler.record import Seen
     from reconciler.stack import Stack
@@ -59,7 +59,7 @@ class Planned:
 
     plan: Plan
     closed: tuple[Resource, ...] = ()
-    there: Mapping[Address, Live] = field(default_factory=dict)
+    there: Mapping[Address, Resource] = field(default_factory=dict)
     record: Seen | None = None
 
 
@@ -97,7 +97,7 @@ async def make_plan(
             plan = _with_vanished(plan, seen)
             known = (*desired.resources, *observed.graph.resources)
             closed = _closed(observed.graph, kinds)
-            return Planned(restricted(plan, only, known), closed, _there(observed.graph), seen)
+            return Planned(restricted(plan, only, known), closed, observed.graph.resources, seen)
         observed = replace(
             observed,
             refused=observed.refused | refused.keys(),
@@ -176,7 +176,7 @@ async def make_destroy_plan(
     plan = diff(Graph(), observed, kinds, target, Removal.DELETE if delete else Removal.CLOSE, consents)
     plan = restricted(plan, only, observed.graph.resources)
     closed = () if delete else _closed(observed.graph, kinds)
-    return Planned(plan, closed, _there(observed.graph), seen)
+    return Planned(plan, closed, observed.graph.resources, seen)
 
 
 async def ask_outputs(stack: Stack, gateway: Gateway, kinds: tuple[Kind, ...] = KINDS) -> Answers:
@@ -194,10 +194,6 @@ async def target_of(stack: Stack, gateway: Gateway) -> Target:
     """Return what plans of a stack are for: its service is looked up by name. Only reads."""
     sid = await resolve_service(gateway, stack.service)
     return Target(stack.owner, sid, stack.service, gateway.account_sid)
-
-
-def _there(observed: Graph) -> dict[Address, Live]:
-    return {address: row.live for address, row in observed.resources.items() if row.live}
 
 
 def _closed(observed: Graph, kinds: tuple[Kind, ...]) -> tuple[Resource, ...]:

@@ -177,6 +177,40 @@ def test_a_conversation_of_nobody_is_adopted_by_sid() -> None:
     assert told(world, spec(keys="a")) == []
 
 
+def test_conversations_of_nobody_are_adopted_by_a_pattern_of_their_names() -> None:
+    """Those of the very names that the specs give, and nobody's; others stay refused, new ones are made."""
+    world = World()
+    apply(world, spec("other", "c"))
+    for name in ("legacy-a", "legacy-b", "private-c"):
+        world.call("POST", "Conversations", [("UniqueName", name)])
+    theirs = world.rows("Conversations")[0]["sid"]
+    before = {row["unique_name"]: row["sid"] for row in world.rows("Conversations")}
+    wanted = spec(keys="abcdef", adopted={"conversation/*": {"named": "legacy-*"}})
+    for key, name in {
+        "a": "legacy-a",
+        "b": "legacy-b",
+        "c": "private-c",
+        "d": "legacy-d",
+        "e": "other.c",
+    }.items():
+        wanted["conversations"][key]["unique_name"] = name
+
+    lines = [line for line in told(world, wanted) if "/participant/" not in line and "/webhook/" not in line]
+    assert lines == [
+        "adopt conversation/a",
+        "adopt conversation/b",
+        "create conversation/d",
+        "create conversation/f",
+        f"error: {before['private-c']} has this name already and carries no mark of this stack",
+        f"error: {theirs} belongs to stack other",
+    ]
+    apply(world, wanted)
+    assert {name: sids(world)[name] for name in ("legacy-a", "legacy-b")} == {
+        name: before[name] for name in ("legacy-a", "legacy-b")
+    }
+    assert "warning: adopted: done, remove this line" in told(world, wanted)
+
+
 def test_there_must_be_something_to_adopt() -> None:
     """A wrong sid refuses the address instead of creating a second conversation."""
     world = World()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from reconciler.kinds.attributes import ATTRIBUTES
@@ -109,11 +110,11 @@ def _pair_adopted(
         if line is None:
             continue
         ours = any(is_ours(pairing, kind, row) and row.live.mark and row.live.mark.key == key for row in rows)
-        row = next((row for row in rows if not ours and is_meant(kind, line, key, row)), None)
+        row = next((row for row in rows if not ours and is_meant(kind, line, resource, row)), None)
         if row is not None:
             taken[key] = row
             pairing.adopting.add(line)
-        elif not ours and not kind.takes_over:
+        elif not ours and not kind.takes_over and not line.named:
             pairing.adopting.add(line)
             pairing.refuse(
                 resource.address,
@@ -124,13 +125,20 @@ def _pair_adopted(
     return taken
 
 
-def is_meant(kind: Kind, line: Adopted, key: str, row: Found) -> bool:
-    """Whether a live row is the one that a line adopts: by sid, by another stack's mark, or by its name."""
-    mark = row.live.mark
+def is_meant(kind: Kind, line: Adopted, wanted: Resource, row: Found) -> bool:
+    """Whether a live row is the one that a line adopts: by sid, by another stack's mark, or by its name.
+
+    A name that is asked for by a pattern has to be the one that the specs give, and the row nobody's.
+    """
+    mark, key = row.live.mark, wanted.address.key
     if mark is not None and mark.newer:
         return False
     if line.sid:
         return row.live.sid == line.sid
+    if line.named:
+        name = kind.natural_key(row.fields)
+        same = mark is None and name == kind.natural_key(wanted.fields)
+        return same and isinstance(name, str) and fnmatchcase(name, line.named)
     if mark is not None:
         return (
             mark.owner.stack == line.stack and mark.key == key and kind.fits(mark, row.fields, row.live.sid)

@@ -63,9 +63,13 @@ def _transitions_data(consents: Transitions) -> dict[str, Any]:
     return {
         "moved": [[address_data(m.old), address_data(m.new), place_data(m.place)] for m in consents.moved],
         "removed": [_removed_data(address, line) for address, line in consents.removed.items()],
-        "adopted": [[one.glob, one.sid, one.stack, place_data(one.place)] for one in consents.adopted],
+        "adopted": [_adopted_data(line) for line in consents.adopted],
         "recreated": [[address_data(address), sid] for address, sid in consents.recreated.items()],
     }
+
+
+def _adopted_data(line: Adopted) -> list[Any]:
+    return [line.glob, line.sid, line.stack, line.named, place_data(line.place)]
 
 
 def _removed_data(address: Address, line: Removed) -> list[Any]:
@@ -76,6 +80,6 @@ def _transitions(data: Any) -> Transitions:
     return Transitions(
         tuple(Moved(address_of(old), address_of(new), place_of(at)) for old, new, at in data["moved"]),
         {address_of(a): Removed(how, sid, place_of(at)) for a, how, sid, at in data["removed"]},
-        tuple(Adopted(glob, sid, stack, place_of(at)) for glob, sid, stack, at in data["adopted"]),
+        tuple(Adopted(*texts, place=place_of(at)) for *texts, at in data["adopted"]),
         {address_of(address): sid for address, sid in data["recreated"]},
     )

@@ -9,13 +9,20 @@ from reconciler import diagnostics
 from reconciler.diff import is_within, part
 from reconciler.model import Half
 from reconciler.reviewed.entries import REMOVALS, Ground, birth_of, births, entry_of
-from reconciler.reviewed.moved import held_back, never_reviewed, no_longer_so, still_there, waits_for
+from reconciler.reviewed.moved import (
+    held_back,
+    never_reviewed,
+    no_longer_ours,
+    no_longer_so,
+    still_there,
+    waits_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from reconciler.diagnostics import Diagnostic
-    from reconciler.model import Address, Change, Plan
+    from reconciler.model import Address, Change, Fields, Plan, Resource
     from reconciler.reviewed.prints import Reviewed
     from reconciler.workflow import Planned
 
@@ -69,9 +76,9 @@ def _ground(approved: Reviewed, fresh: Planned) -> Ground:
     """Return what the fresh plan's entries stand on; what was approved to be created counts as not yet so."""
     unborn = births(fresh.plan)
     newborn = {
-        address: live
-        for address, live in fresh.there.items()
-        if address not in unborn and approved.covers(birth_of(address))
+        address: row.live
+        for address, row in fresh.there.items()
+        if row.live and address not in unborn and approved.covers(birth_of(address))
     }
     return Ground(unborn, fresh.plan.sids, newborn)
 
@@ -81,7 +88,7 @@ def _held_back(plan: Plan, fresh: Planned) -> dict[Address, Diagnostic]:
     changing = {change.address for change in fresh.plan.visible}
     going = {change.live.sid for change in fresh.plan.visible if change.live}
     over = {row.live.sid for row in fresh.closed if row.live}
-    staying = {live.sid for live in fresh.there.values()} - going - over
+    staying = {row.live.sid for row in fresh.there.values() if row.live} - going - over
     staying |= {row.live.sid for row in fresh.plan.strangers if row.live}
     problems: dict[Address, Diagnostic] = {}
     for change in plan.visible:
@@ -92,7 +99,15 @@ def _held_back(plan: Plan, fresh: Planned) -> dict[Address, Diagnostic]:
                 problems[change.address] = still_there(change)
         elif change.address in fresh.plan.left_out:
             problems[change.address] = held_back(change, fresh)
+        elif kept := _not_cleared(change, fresh.there.get(change.address)):
+            problems[change.address] = no_longer_ours(change, kept)
     return problems
+
+
+def _not_cleared(change: Change, row: Resource | None) -> Fields:
+    """Return what was to be cleared and is there: others have changed it since, so it is no longer ours."""
+    paths = {edit.path for edit in change.edits if edit.after is None}
+    return {path: value for path, value in row.fields.items() if path in paths} if row else {}
 
 
 def _done(plan: Plan, going: Plan, moved: Collection[Address]) -> tuple[Address, ...]:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.diagnostics import Diagnostic
-    from reconciler.model import Address, Change, Value
+    from reconciler.model import Address, Change, Fields, Value
     from reconciler.workflow import Planned
 
 AGAIN = "Make a new plan and have it reviewed."
+_HAS_MOVED = "it has moved since the plan was reviewed"
 _LONGEST = 60
 _MOST = 3
 
@@ -26,7 +27,7 @@ def no_longer_so(then: Change, now: Change) -> Diagnostic:
         "What it stands in or points at, or a sensitive value, is another one now."
     ]
     more = [f"And {len(found) - _MOST} more."] if len(found) > _MOST else []
-    return _moved("it has moved since the plan was reviewed", [*found[:_MOST], *more, AGAIN], now)
+    return _moved(_HAS_MOVED, [*found[:_MOST], *more, AGAIN], now)
 
 
 def never_reviewed(now: Change) -> Diagnostic:
@@ -44,6 +45,16 @@ def held_back(then: Change, fresh: Planned) -> Diagnostic:
     ended = any(row.address in (then.address, then.address.parent) for row in fresh.closed)
     reasons = told or (["It is closed now."] if ended else ["Safety holds it back now."])
     return _moved(f"{then.action.value} was reviewed and cannot be done now", [*reasons, AGAIN], then)
+
+
+def no_longer_ours(then: Change, kept: Fields) -> Diagnostic:
+    """Say that something was to be cleared, and is left alone because others have changed it."""
+    before = {edit.path: edit.before for edit in then.edits}
+    found = [
+        f"{'.'.join(path)} was {_shown(before[path])} and to be cleared; others have changed it since."
+        for path in kept
+    ]
+    return _moved(_HAS_MOVED, [*found[:_MOST], AGAIN], then)
 
 
 def still_there(then: Change) -> Diagnostic:
