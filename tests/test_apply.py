@@ -120,7 +120,7 @@ def test_a_plan_file_is_private_and_carried_out_without_a_question(shop: Shop, t
     assert "Done: 4 created." in told
     assert f"reconciler plan {shop.file} --endpoint" in told
     told = shop.type("apply", path=file)
-    assert "4 changes of it are done." in told
+    assert "4 approved changes are done already." in told
     assert "Nothing to do" in told
 
 
@@ -286,6 +286,29 @@ def test_an_apply_that_was_cut_short_is_closed_by_the_next(shop: Shop) -> None:
     assert "note:" not in shop.type("apply", "--yes")
     assert "  done" in shop.type("history")
     assert "Unfinished" not in shop.type("lock", "status")
+
+
+# --- a typed yes -------------------------------------------------------------------------------------------
+
+
+def test_what_was_shown_at_the_question_is_what_is_done(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes an hour to say yes has agreed to what was shown; what has moved meanwhile is exit 3."""
+    shop.type("apply", "--yes")
+    changed = json.loads(json.dumps(SPEC))
+    changed["conversations"]["a"]["friendly_name"] = "Order A, late"
+    shop.write(changed)
+    path = f"/Conversations/{shop.sids['shop.a']}"
+
+    def takes_long(_: str) -> bool:
+        emulator.ask(shop.world.store, "POST", path, {"FriendlyName": "theirs"})
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reconciler.cli.apply.confirm", takes_long)
+        told = shop.type("apply", expect=3)
+    assert '"theirs"' in told
+    assert "The plan is stale. Nothing was written." in told
+    assert shop.world.call("GET", path[1:])["friendly_name"] == "theirs"
 
 
 # --- the lease ---------------------------------------------------------------------------------------------

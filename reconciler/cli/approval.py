@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.carrying import Approval, Job, carry, settle
+from reconciler.cli.carrying import Approval, Job, carry, settle, tell_progress
 from reconciler.cli.echo import say, show_problems
 from reconciler.cli.plan import (
     findings_as,
@@ -86,12 +86,7 @@ async def _rest(job: Job, approved: Reviewed, name: str) -> int:
     if judgement.moved:
         return show_moved(judgement, job.specs, job.door)
     show_plan(planned, job.specs, job.door, job.settings.form, name)
-    if judgement.done:
-        count = len(judgement.done)
-        say(
-            f"{count:,} {'change' if count == 1 else 'changes'} of it {'is' if count == 1 else 'are'} done.",
-            err=True,
-        )
+    tell_progress(judgement)
     if not planned.plan.visible:
         await settle(job, planned)
         return plan_code(planned, detailed=False)

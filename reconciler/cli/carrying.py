@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reconciler.model import Event
     from reconciler.record import Held, Lease
     from reconciler.render.progress import Commands
-    from reconciler.reviewed import Reviewed
+    from reconciler.reviewed import Judgement, Reviewed
     from reconciler.workflow import Planned, Specs
 
 COMMIT_VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILDKITE_COMMIT", "CIRCLE_SHA1", "GIT_COMMIT")
@@ -105,7 +105,11 @@ async def carry(job: Job, approval: Approval) -> int:
                 again, judgement = await job.errand.plan_again(job.door.gateway, approval.approved)
                 if judgement.moved:
                     return show_moved(judgement, job.specs, job.door)
+                tell_progress(judgement)
                 approval = replace(approval, planned=again)
+            if not approval.planned.plan.changes:
+                say("Nothing is left to do.", err=True)
+                return plan_code(approval.planned, detailed=False)
             with _journal(job, approval, desk) as journal:
                 await note_begin(held, approval.digest, approval.approved, job.errand.stack.stack_id)
                 carried = await _perform(job, approval.planned, brake, journal)
@@ -116,6 +120,14 @@ async def carry(job: Job, approval: Approval) -> int:
     if code == ExitCode.WORK_LEFT:
         say(f"Every call of this run is written down in {journal.path}", err=True)
     return await _verified(job, code) if job.settings.verify else code
+
+
+def tell_progress(judgement: Judgement) -> None:
+    """Say how much of what was approved is done."""
+    count = len(judgement.done)
+    if count:
+        verb = "change is" if count == 1 else "changes are"
+        say(f"{count:,} approved {verb} done already.", err=True)
 
 
 async def settle(job: Job, planned: Planned) -> None:

@@ -28,6 +28,7 @@ def stack_data(stack: Stack) -> dict[str, Any]:
     return {
         "owner": owner_data(stack.owner),
         "stack_id": stack.stack_id,
+        "record": stack.record,
         "service": stack.service,
         "on_remove": stack.on_remove,
         "account": stack.account,
@@ -56,6 +57,7 @@ def stack_from(data: Any) -> Stack:
         limits=Limits(**data["limits"]),
         recipients=None if recipients is None else tuple(recipients),
         stack_id=data["stack_id"],
+        record=data["record"],
     )
 
 
@@ -80,6 +82,6 @@ def _transitions(data: Any) -> Transitions:
     return Transitions(
         tuple(Moved(address_of(old), address_of(new), place_of(at)) for old, new, at in data["moved"]),
         {address_of(a): Removed(how, sid, place_of(at)) for a, how, sid, at in data["removed"]},
-        tuple(Adopted(*texts, place=place_of(at)) for *texts, at in data["adopted"]),
+        tuple(Adopted(g, sid, stack, named, place_of(at)) for g, sid, stack, named, at in data["adopted"]),
         {address_of(address): sid for address, sid in data["recreated"]},
     )
