@@ -1,9 +1,9 @@
 """Command lines → real processes, each for the price of a fork instead of an interpreter and its imports.
 
 A `Zygote` is one helper process that has imported the command line and the heavy libraries once. For each
-command line it forks a child, which runs `reconciler.cli.main` as the installed program does: in a session of
-its own, with the environment, folder and files it is given. The child can be stopped and killed like any other
-process. Run as a program, this file is that helper.
+command line it forks a child, which runs `reconciler.cli.main` as the installed program does: in a session
+of its own, with the environment, folder and files it is given. The child can be stopped and killed like any
+other process. Run as a program, this file is that helper.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class Zygote:
         self._early: dict[int, int] = {}
         self._born: list[int] = []
         self._news = threading.Condition()
+        self._birth = threading.Lock()
+        """One at a time, so that it is plain whose number the next one born is."""
         self._gone = False
         self._count = 0
         self._ear = threading.Thread(target=self._listen, name="zygote", daemon=True)
@@ -99,7 +101,7 @@ class Zygote:
     ) -> Running:
         """Start one command line in a folder; nothing of this process's environment but PATH goes along."""
         texts = tuple(str(word) for word in words)
-        with self._news:
+        with self._birth, self._news:
             self._count += 1
             number = self._count
             known = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder), **(environment or {})}

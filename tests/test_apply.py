@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -304,7 +305,7 @@ def test_what_was_shown_at_the_question_is_what_is_done(shop: Shop, monkeypatch:
         return True
 
     with monkeypatch.context() as patch:
-        patch.setattr("reconciler.cli.apply.confirm", takes_long)
+        patch.setattr(sys.modules["reconciler.cli.apply"], "confirm", takes_long)
         told = shop.type("apply", expect=3)
     assert '"theirs"' in told
     assert "The plan is stale. Nothing was written." in told
