@@ -150,6 +150,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sending": ("diagnostics", "brake"),
     "executor": ("model", "step", "diagnostics", "kinds", "diff", "brake", "sending"),
     "record": ("record", "model", "step", "diagnostics", "brake", "gateway"),
+    "journal": ("diagnostics",),
+    "applying": ("model", "diagnostics", "record", "reviewed", "safety", "workflow"),
     "observed": ("model", "diagnostics", "kinds", "pairing", "pools", "transitions"),
     "safety": ("model", "diagnostics"),
     "drift": ("model", "diagnostics", "kinds"),

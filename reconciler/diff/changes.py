@@ -8,7 +8,7 @@ from graphlib import CycleError
 from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
-from reconciler.diff import compare
+from reconciler.diff import compare, once
 from reconciler.diff.order import edges_of
 from reconciler.diff.records import sids_of, with_records
 from reconciler.diff.removals import done_removals, plain, protected_rows
@@ -67,6 +67,7 @@ def diff(
     problems = [
         *observed.diagnostics,
         *_finished(sides),
+        *once.untold(sides, sorted(desired.resources.keys() - left_out, key=sides.rank)),
         *crowded.values(),
         *protected,
         *done_removals(sides),
@@ -187,7 +188,7 @@ def _wanted_change(sides: Sides, wanted: Resource, reborn: set[Address]) -> Chan
     if live is None or live.live is None or parent_reborn:
         return (
             None
-            if _is_consumed(sides, wanted, parent_reborn=parent_reborn)
+            if once.is_consumed(sides, wanted, parent_reborn=parent_reborn)
             else _creation(sides, kind, wanted)
         )
     edits = compare.edits_between(kind, wanted, live)
@@ -242,15 +243,6 @@ def _creation(sides: Sides, kind: Kind, wanted: Resource) -> Change | None:
 
 def _change(action: Action, wanted: Resource, mark: Mark | None) -> Change:
     return Change(action, wanted.address, fields=wanted.fields, mark=mark, place=wanted.place)
-
-
-def _is_consumed(sides: Sides, wanted: Resource, *, parent_reborn: bool) -> bool:
-    """Whether a one-shot child was there once (its name is recorded) and has removed itself."""
-    if parent_reborn or not wanted.policy.get("once") or wanted.address.parent is None:
-        return False
-    parent = sides.observed.resources.get(wanted.address.parent)
-    mark = parent.live.mark if parent and parent.live else None
-    return bool(mark and wanted.address.key in mark.children)
 
 
 def _known(sides: Sides, wanted: Resource, reborn: set[Address]) -> Resource:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.diff import once
 from reconciler.diff.compare import whole_print
 from reconciler.diff.order import DROPS
 from reconciler.diff.sides import Sides, ancestors
@@ -112,7 +113,10 @@ def _live_sid(sides: Sides, child: Address, mark: Mark | None) -> str:
     live = sides.observed.resources.get(child)
     if live is not None and live.live is not None:
         return live.live.sid
-    return mark.children.get(child.key, "") if mark else ""
+    if mark is not None:
+        return mark.children.get(child.key, "")
+    wanted = sides.desired.resources.get(child)
+    return once.UNKNOWN if wanted is not None and once.is_consumed(sides, wanted) else ""
 
 
 def _old_key(change: Change) -> str:
