@@ -127,6 +127,17 @@ def show(lines: Iterable[Line], *, err: bool = False) -> None:
         say(line.text, err=err, fg=_COLOURS.get(line.tone.value), bold=line.tone.value == "title")
 
 
+def tell(title: str, lines: Sequence[Line], data: str, form: str) -> ExitCode:
+    """Print a result in the form asked for: its lines, their Markdown below `title`, or its JSON `data`."""
+    from reconciler.render.listing import in_markdown
+
+    if form == "text":
+        show(lines)
+    else:
+        say(data if form == "json" else in_markdown(title, lines))
+    return delivered(ExitCode.FINE)
+
+
 @contextmanager
 def progress(total: int, *, err: bool = False) -> Iterator[Callable[[Line], None]]:
     """Give a way to show lines as work goes on; on a terminal with a bar below that counts to `total`."""

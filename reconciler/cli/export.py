@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.echo import delivered, say, show_problems
-from reconciler.cli.options import place_options, settings_of
+from reconciler.cli.options import empty_specs, place_options, settings_of, stack_name
 from reconciler.cli.privacy import shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, ReconcilerError
@@ -64,7 +64,9 @@ def export(conversation: tuple[str, ...], **options: Any) -> int:
     out = None if str(options["out"]) == "-" else options["out"]
     if out is not None and not options["force"]:
         _check_free(out)
-    work = _export(settings, _frame(settings, options["stack"], options["service"]), conversation, out)
+    name = stack_name(options["stack"], "--stack")
+    frame = empty_specs(settings.path, name, options["service"])
+    work = _export(settings, frame, conversation, out)
     return run_stoppable(work)
 
 
@@ -99,20 +101,6 @@ def _next(settings: Settings, out: Path) -> str:
     words += ["--profile", settings.profile] if settings.profile else []
     is_beside = out.resolve().parent == settings.path.resolve()
     return shlex.join([*words, "--local"] if settings.local and is_beside else words)
-
-
-def _frame(settings: Settings, name: str, service: str) -> Specs:
-    """Return a stack that wants nothing yet: whose it will be, and which service is meant."""
-    from reconciler.kinds.fields import Leaf
-    from reconciler.model import Graph, Owner
-    from reconciler.stack import Stack, read_stack_name
-    from reconciler.workflow import Specs
-
-    try:
-        owner = Owner(read_stack_name(Leaf(name, name)))
-    except ValueError as fault:
-        raise click.BadParameter(str(fault), param_hint="'--stack'") from fault
-    return Specs(Stack(owner, service, "close", Graph()), (), {}, settings.path, 0)
 
 
 def _check_world(folder: Path) -> None:

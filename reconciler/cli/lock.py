@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.echo import confirm, delivered, say, show
+from reconciler.cli.echo import confirm, say, tell
 from reconciler.cli.options import place_options, settings_of, spec_options
 from reconciler.cli.plan import findings_as, read
-from reconciler.cli.privacy import shown_numbers
+from reconciler.cli.privacy import numbers_in, shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from reconciler.cli.target import Door
     from reconciler.model import Target
     from reconciler.record import Seen
-    from reconciler.render.numbers import Numbers
-    from reconciler.render.text import Line
 
 NO_RECORD = "this stack keeps no record (`record: none`): it has no lease and no history"
 
@@ -75,8 +73,8 @@ async def _status(settings: Settings) -> ExitCode:
 
     async with _record_door(settings) as (door, target):
         seen = await read_record(door.gateway, target)
-    lines = lock_lines(seen, target, _numbers(settings, door))
-    return _tell("lock status", lines, lock_json(seen, target, door.numbers), settings.form)
+    lines = lock_lines(seen, target, numbers_in(settings.form, door.numbers))
+    return tell("lock status", lines, lock_json(seen, target, door.numbers), settings.form)
 
 
 async def _history(settings: Settings) -> ExitCode:
@@ -85,8 +83,8 @@ async def _history(settings: Settings) -> ExitCode:
 
     async with _record_door(settings) as (door, target):
         seen = await read_record(door.gateway, target)
-    lines = history_lines(seen, target, _numbers(settings, door))
-    return _tell("history", lines, history_json(seen, target, door.numbers), settings.form)
+    lines = history_lines(seen, target, numbers_in(settings.form, door.numbers))
+    return tell("history", lines, history_json(seen, target, door.numbers), settings.form)
 
 
 async def _release(settings: Settings, *, yes: bool) -> ExitCode:
@@ -114,8 +112,8 @@ def _question(seen: Seen, settings: Settings, door: Door) -> str:
 def _tell_release(seen: Seen | None, target: Target, settings: Settings, door: Door) -> ExitCode:
     from reconciler.render.record import release_json, release_lines
 
-    lines = release_lines(seen, _numbers(settings, door))
-    return _tell("lock release", lines, release_json(seen, target, door.numbers), settings.form)
+    lines = release_lines(seen, numbers_in(settings.form, door.numbers))
+    return tell("lock release", lines, release_json(seen, target, door.numbers), settings.form)
 
 
 @asynccontextmanager
@@ -130,18 +128,3 @@ async def _record_door(settings: Settings) -> AsyncIterator[tuple[Door, Target]]
         raise ReconcilerError(NO_RECORD, "Take that line out of `stack:` to have both.")
     async with open_door(settings, specs) as door:
         yield door, await target_of(specs.stack, door.gateway)
-
-
-def _numbers(settings: Settings, door: Door) -> Numbers:
-    """Return how text shows phone numbers: as the terminal does, except where it is made to be shared."""
-    return shown_numbers(door.numbers) if settings.form == "text" else door.numbers
-
-
-def _tell(title: str, lines: list[Line], data: str, form: str) -> ExitCode:
-    from reconciler.render.listing import in_markdown
-
-    if form == "text":
-        show(lines)
-    else:
-        say(data if form == "json" else in_markdown(title, lines))
-    return delivered(ExitCode.FINE)

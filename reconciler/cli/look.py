@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.echo import delivered, has_errors, say, show, show_problems
+from reconciler.cli.echo import delivered, has_errors, say, show, show_problems, tell
 from reconciler.cli.options import account_options, place_options, settings_of, spec_options
 from reconciler.cli.plan import findings_as, read
-from reconciler.cli.privacy import shown_numbers
+from reconciler.cli.privacy import numbers_in, shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from reconciler.cli.options import Settings
     from reconciler.cli.target import Door
     from reconciler.drift import Drift
-    from reconciler.render.numbers import Numbers
-    from reconciler.render.text import Line
     from reconciler.workflow import Specs
 
 
@@ -99,14 +97,14 @@ async def _list(settings: Settings, party: str, *, closed: bool) -> ExitCode:
     with findings_as(settings.form):
         specs = read(settings)
     async with open_door(settings, specs) as door:
-        shown = _numbers(settings, door)
+        shown = numbers_in(settings.form, door.numbers)
         if party:
             found = await find_party(specs.stack, door.gateway, party, closed=closed)
             lines, data = party_lines(found, shown), party_json(found, door.numbers)
         else:
             whole = await take_inventory(specs.stack, door.gateway, closed=closed)
             lines, data = inventory_lines(whole, shown), inventory_json(whole, door.numbers)
-    return _tell("list", lines, data, settings.form)
+    return tell("list", lines, data, settings.form)
 
 
 @click.command("show")
@@ -132,20 +130,5 @@ async def _show(settings: Settings, address: str) -> ExitCode:
         specs = read(settings)
     async with open_door(settings, specs) as door:
         subject = await look_at(specs.stack, door.gateway, address)
-    lines = subject_lines(subject, _numbers(settings, door))
-    return _tell("show", lines, subject_json(subject, door.numbers), settings.form)
-
-
-def _numbers(settings: Settings, door: Door) -> Numbers:
-    """Return how text shows phone numbers: as the terminal does, except where it is made to be shared."""
-    return shown_numbers(door.numbers) if settings.form == "text" else door.numbers
-
-
-def _tell(title: str, lines: list[Line], data: str, form: str) -> ExitCode:
-    from reconciler.render.listing import in_markdown
-
-    if form == "text":
-        show(lines)
-    else:
-        say(data if form == "json" else in_markdown(title, lines))
-    return delivered(ExitCode.FINE)
+    lines = subject_lines(subject, numbers_in(settings.form, door.numbers))
+    return tell("show", lines, subject_json(subject, door.numbers), settings.form)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.variables import Inputs
+    from reconciler.workflow import Specs
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -226,3 +227,23 @@ def settings_of(options: dict[str, Any]) -> Settings:
     run = ("detailed_exitcode", "yes", "verify", "out")
     given = {name: options[name] for name in (*shared, *consents, *lease, *run) if name in options}
     return Settings(options["path"], inputs, options["form"], **given)
+
+
+def stack_name(name: str, option: str) -> str:
+    """Return a stack's name that an option gives. Raises click.BadParameter where it cannot be one."""
+    from reconciler.kinds.fields import Leaf
+    from reconciler.stack import read_stack_name
+
+    try:
+        return read_stack_name(Leaf(name, name))
+    except ValueError as fault:
+        raise click.BadParameter(str(fault), param_hint=f"'{option}'") from fault
+
+
+def empty_specs(folder: Path, name: str = "", service: str = "default") -> Specs:
+    """Return specs that want nothing, so that an account can be asked without any."""
+    from reconciler.model import Graph, Owner
+    from reconciler.stack import Stack
+    from reconciler.workflow import Specs
+
+    return Specs(Stack(Owner(name), service, "close", Graph()), (), {}, folder, 0)

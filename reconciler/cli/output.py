@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.echo import delivered, say, show, show_problems
+from reconciler.cli.echo import delivered, say, show_problems, tell
 from reconciler.cli.options import place_options, settings_of, spec_options
 from reconciler.cli.plan import findings_as, read
-from reconciler.cli.privacy import shown_numbers
+from reconciler.cli.privacy import numbers_in, shown_numbers
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, ReconcilerError, error
 
@@ -65,17 +65,11 @@ def _check_name(name: str, specs: Specs) -> None:
 
 
 def _show_all(found: Answers, specs: Specs, door: Door, form: str) -> ExitCode:
-    from reconciler.render.listing import in_markdown
     from reconciler.render.outputs import output_json, output_lines
 
     show_problems(found.problems, specs.sources, shown_numbers(door.numbers, err=True))
-    if form == "json":
-        say(output_json(found, door.numbers))
-    elif form == "markdown":
-        say(in_markdown("output", output_lines(found, door.numbers)))
-    else:
-        show(output_lines(found, shown_numbers(door.numbers)))
-    return delivered(ExitCode.FINE)
+    lines = output_lines(found, numbers_in(form, door.numbers))
+    return tell("output", lines, output_json(found, door.numbers), form)
 
 
 def _show_one(one: Answer, found: Answers, specs: Specs, door: Door, settings: Settings) -> ExitCode:

@@ -41,3 +41,8 @@ def _of_this_run() -> str:
 def shown_numbers(masked: Numbers, *, err: bool = False) -> Numbers:
     """Return how a stream shows phone numbers: as they are on a terminal, as `masked` says elsewhere."""
     return Numbers(None) if is_private(err=err) else masked
+
+
+def numbers_in(form: str, masked: Numbers) -> Numbers:
+    """Return how a result shows phone numbers: text as its stream does, what is made to be shared masked."""
+    return shown_numbers(masked) if form == "text" else masked

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.echo import delivered, say, show
-from reconciler.cli.options import input_options, place_options, settings_of
-from reconciler.cli.privacy import keyed_numbers, shown_numbers
+from reconciler.cli.echo import delivered, show, tell
+from reconciler.cli.options import empty_specs, input_options, place_options, settings_of, stack_name
+from reconciler.cli.privacy import keyed_numbers, numbers_in
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ApiError, ExitCode, ReconcilerError
 
@@ -49,7 +49,7 @@ def init(path: Path, name: str) -> int:
     from reconciler.starter import FILE, name_from, starter
 
     _check_free(path)
-    text = starter(_stack_name(name) if name else name_from(path.resolve().name))
+    text = starter(stack_name(name, "--name") if name else name_from(path.resolve().name))
     file = path / FILE
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -70,16 +70,6 @@ def _write_new(file: Path, text: str) -> None:
         except OSError:
             file.unlink()
             raise
-
-
-def _stack_name(name: str) -> str:
-    from reconciler.kinds.fields import Leaf
-    from reconciler.stack import read_stack_name
-
-    try:
-        return read_stack_name(Leaf(name, name))
-    except ValueError as fault:
-        raise click.BadParameter(str(fault), param_hint="'--name'") from fault
 
 
 def _check_free(folder: Path) -> None:
@@ -152,7 +142,7 @@ def doctor(path: Path | None, **options: Any) -> int:
 async def _doctor(settings: Settings, *, has_specs: bool) -> ExitCode:
     from reconciler.doctor import Verdict, count
 
-    specs, read = _specs(settings) if has_specs else (_without_specs(settings.path), [])
+    specs, read = _specs(settings) if has_specs else (empty_specs(settings.path), [])
     real = not (settings.local or settings.endpoint)
     checks = [
         *_versions(),
@@ -166,15 +156,9 @@ async def _doctor(settings: Settings, *, has_specs: bool) -> ExitCode:
 
 def _show(checks: list[Check], form: str) -> None:
     from reconciler.render.checkup import check_lines, checks_json
-    from reconciler.render.listing import in_markdown
 
     numbers = keyed_numbers()
-    if form == "json":
-        say(checks_json(checks, numbers))
-    elif form == "markdown":
-        say(in_markdown("doctor", check_lines(checks, numbers)))
-    else:
-        show(check_lines(checks, shown_numbers(numbers)))
+    tell("doctor", check_lines(checks, numbers_in(form, numbers)), checks_json(checks, numbers), form)
 
 
 # --- doctor: this machine ----------------------------------------------------------------------------------
@@ -239,18 +223,9 @@ def _specs(settings: Settings) -> tuple[Specs, list[Check]]:
         specs = read_specs(settings.path, settings.inputs)
     except ReconcilerError as fault:
         folder = settings.path.parent if settings.path.is_file() else settings.path
-        return _without_specs(folder), [judge.broken_specs(fault)]
+        return empty_specs(folder), [judge.broken_specs(fault)]
     resources = len(specs.stack.desired.resources)
     return specs, [judge.sound_specs(str(specs.stack.owner), resources, len(specs.warnings))]
-
-
-def _without_specs(folder: Path) -> Specs:
-    """Return a stack that wants nothing, so that the account can be asked all the same."""
-    from reconciler.model import Graph, Owner
-    from reconciler.stack import Stack
-    from reconciler.workflow import Specs
-
-    return Specs(Stack(Owner(""), "default", "close", Graph()), (), {}, folder, 0)
 
 
 async def _account(settings: Settings, specs: Specs) -> list[Check]:
