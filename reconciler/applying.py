@@ -16,7 +16,7 @@ from reconciler.record import Apply, Unfinished, address_print, lease
 from reconciler.reviewed import Reviewed as Approved
 from reconciler.reviewed import Scope, as_chosen, judge, reviewed, same_digest
 from reconciler.safety import Limits
-from reconciler.workflow import make_destroy_plan, make_plan, target_of
+from reconciler.workflow import make_destroy_plan, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -50,10 +50,6 @@ class Errand:
         """Return what a digest covers of it beside the plan."""
         return Scope(self.mode, self.only, self.stack.on_remove)
 
-    async def target(self, gateway: Gateway) -> Target:
-        """Return where the plan will be for. Only reads."""
-        return await target_of(self.stack, gateway)
-
     async def plan(self, gateway: Gateway) -> Planned:
         """Return the plan as things are. Only reads."""
         if self.mode is not Mode.APPLY:
@@ -67,7 +63,7 @@ class Errand:
         """Return the plan as things are now, and what is left of the one that was approved. Only reads."""
         stack = replace(self.stack, desired=as_chosen(self.stack.desired, approved))
         fresh = await replace(self, stack=stack, limits=NO_LIMITS, only=()).plan(gateway)
-        judgement = judge(approved, fresh)
+        judgement = judge(approved, fresh, self.only)
         return replace(fresh, plan=judgement.remaining), judgement
 
     def approved(self, plan: Plan, key: bytes) -> Approved:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from reconciler.diagnostics import Diagnostic
 
@@ -159,6 +159,19 @@ def refs_in(value: Value) -> Iterator[Ref]:
         yield from (part for part in value.parts if isinstance(part, Ref))
 
 
+def settled(value: Value, known: Callable[[Ref], str | None]) -> Value:
+    """Return a value with what is `known` in the place of its Refs; a Secret stays one."""
+    if isinstance(value, Secret):
+        return Secret(settled(value.value, known))
+    if isinstance(value, Ref):
+        return known(value) or value
+    if isinstance(value, Joined):
+        parts = tuple(known(part) or part if isinstance(part, Ref) else part for part in value.parts)
+        texts = [part for part in parts if isinstance(part, str)]
+        return "".join(texts) if len(texts) == len(parts) else Joined(parts)
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Who a mark names: the stack, and the environment it is applied to ('' without environments)."""
@@ -205,6 +218,10 @@ class Live:
     """The life-cycle state in Twilio's word, for kinds that have one."""
     created: str = ""
     """When it was created, as Twilio writes it; of two rows the older one sorts first."""
+
+    def attribute(self, name: str) -> str | None:
+        """Return what a Ref to this attribute is, None where it is not known."""
+        return self.sid if name == "sid" else self.computed.get(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,16 @@ def test_what_is_left_of_a_digest_is_still_that_digest(shop: Shop) -> None:
     shop.type("apply", "--digest", name, expect=3)
 
 
+def test_what_is_left_of_a_part_is_still_its_digest(shop: Shop) -> None:
+    """With --only: what is outside the globs is neither done nor missed."""
+    part = ("--only", "conversation/a")
+    name = digest_in(shop.type("plan", *part))
+    shop.fail(method="POST", path="^/v1/Services/[^/]+/Conversations/[^/]+/Participants$")
+    shop.type("apply", "--digest", name, *part, expect=6)
+    assert "Done: 1 created." in shop.type("apply", "--digest", name, *part)
+    assert sorted(shop.sids) == ["shop.a"]
+
+
 def test_what_others_changed_meanwhile_is_not_left_of_a_digest(shop: Shop) -> None:
     """Only what was approved is finished; anything else needs a new review."""
     name = digest_in(shop.type("plan"))

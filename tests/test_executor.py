@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 VARIANTS = emulator.Switches.variants()
 ENDS = (EventKind.DONE, EventKind.FAILED, EventKind.SKIPPED)
+EVENT = "onMessageAdded"
 Answer = tuple[int, "Mapping[str, str]", bytes]
 
 
@@ -351,6 +352,39 @@ def test_whoever_stops_listening_stops_the_apply() -> None:
 
     assert asyncio.run(play()) <= 10
     assert len(world.rows("Conversations")) <= 10
+
+
+REFERRING: Spec = {
+    "stack": {"name": "demo"},
+    "conversations": {
+        "a": {
+            "webhooks": {"tell": {"url": "https://example.com/${conversations.b.sid}", "filters": [EVENT]}}
+        },
+        "b": {
+            "webhooks": {"tell": {"url": "https://example.com/${conversations.a.sid}", "filters": [EVENT]}}
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_a_webhook_that_refers_to_others_is_found_again(how: str) -> None:
+    """Cut before its name is written down: it is known by its url, and that is known once those are there."""
+    stack = stack_of(REFERRING)
+    whole = World()
+    door = Door(whole)
+    events_through(door, whole.plan(stack).plan)
+    for n in range(len(door.calls)):
+        world = World()
+        with pytest.raises(BaseExceptionGroup) as caught:
+            events_through(Door(world, **CUTS[how](n)), world.plan(stack).plan)
+        assert caught.group_contains(KilledError)
+        world.apply(stack)
+
+        assert census(world)["open"].keys() == {"demo.a", "demo.b"}, n
+        hooks = [len(inside["Webhooks"]) for inside in world.snapshot().values()]
+        assert hooks == [1, 1], n
+        assert world.plan(stack).plan.visible == (), n
 
 
 @pytest.mark.parametrize("seed", range(80, 88))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import random
 from collections import Counter
@@ -114,6 +115,67 @@ def test_a_lost_webhook_is_not_made_again_by_the_same_apply() -> None:
     (row,) = world.rows("Conversations")
     assert len(world.rows(f"Conversations/{row['sid']}/Webhooks")) == 1
     assert world.plan(stack_of(FULL)).plan.visible == ()
+
+
+def webhooks_of(world: World) -> list[dict[str, Any]]:
+    (row,) = world.rows("Conversations")
+    return world.rows(f"Conversations/{row['sid']}/Webhooks")
+
+
+def test_a_webhook_that_is_late_is_found_by_the_same_apply() -> None:
+    """It is looked for as long as anything is waited for, also past looks that fail."""
+    world = World()
+    creation = befall(3, emulator.Effect("late_commit", seconds=12.0))
+    looks = iter([emulator.Effect("status", code=20404), emulator.Effect("status", status=400), None])
+
+    def ask(number: int, method: str, path: str) -> emulator.Effect | None:
+        is_look = method == "GET" and path.endswith("/Webhooks")
+        return next(looks, None) if is_look else creation(number, method, path)
+
+    plan = world.plan(stack_of(FULL)).plan
+    events = world.carry_out(plan, world.gateway_over(Faulty(world, ask)))
+
+    assert ended(events, EventKind.FAILED) == set()
+    assert len(webhooks_of(world)) == 1
+    assert world.plan(stack_of(FULL)).plan.visible == ()
+
+
+def test_what_came_between_plan_and_apply_is_not_made_twice() -> None:
+    """A webhook in a conversation that was there is looked for before it is made."""
+    world = World()
+    plan = world.plan(stack_of(FULL)).plan
+    world.carry_out(
+        plan, world.gateway_over(Faulty(world, befall(3, emulator.Effect("late_commit", calls=99))))
+    )
+    again = world.plan(stack_of(FULL)).plan
+    world.store.faults.land()
+    events = world.carry_out(again)
+
+    assert ended(events, EventKind.FAILED) == set()
+    assert len(webhooks_of(world)) == 1
+    assert world.plan(stack_of(FULL)).plan.visible == ()
+
+
+def test_a_webhook_that_comes_later_than_anybody_waits_is_told() -> None:
+    """After another apply has made it again nobody can say whose the second is; a line removes it."""
+    world, spec = World(), copy.deepcopy(FULL)
+    plan = world.plan(stack_of(spec)).plan
+    world.carry_out(
+        plan, world.gateway_over(Faulty(world, befall(3, emulator.Effect("late_commit", calls=99))))
+    )
+    world.apply(stack_of(spec))
+    world.store.faults.land()
+    again = world.plan(stack_of(spec)).plan
+    (told,) = again.diagnostics
+
+    assert len(webhooks_of(world)) == 2
+    assert again.visible == ()
+    assert (str(told.address), told.severity) == ("conversation/a/webhook/optin", "warning")
+    assert "exclusive: [webhooks]" in told.detail
+    spec["conversations"]["a"]["exclusive"] = ["webhooks"]  # type: ignore[index]
+    world.apply(stack_of(spec))
+    after = world.plan(stack_of(spec)).plan
+    assert (len(webhooks_of(world)), after.visible, after.diagnostics) == (1, (), ())
 
 
 # --- a brake -----------------------------------------------------------------------------------------------

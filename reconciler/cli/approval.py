@@ -121,6 +121,7 @@ async def of_file(settings: Settings, asked: str | None) -> int:
     from reconciler.cli.target import open_door
     from reconciler.plan_file import load, refuse_other_target, revealed
     from reconciler.reviewed import same_digest
+    from reconciler.workflow import target_of
 
     saved = load(settings.path)
     _check_options(settings, saved)
@@ -129,20 +130,14 @@ async def of_file(settings: Settings, asked: str | None) -> int:
         if asked is not None and not same_digest(asked, saved.digest):
             problem = error(f"the digest is not that of {settings.path}: it has {saved.digest}", FRESH)
             return _refused([problem], specs, door, ExitCode.STALE)
-        desired = specs.stack.desired if saved.hidden else None
-        stack, problems = revealed(saved, door.key, desired)
-        if problems:
-            return _refused(problems, specs, door, ExitCode.STALE)
-        job = Job(
-            settings,
-            specs,
-            Errand(stack, saved.scope.mode, saved.scope.only),
-            door,
-            _specs_path(settings, saved),
-        )
-        target = await job.errand.target(door.gateway)
+        target = await target_of(saved.stack, door.gateway)
         if problems := refuse_other_target(saved, target, door.key):
             return _refused(problems, specs, door, ExitCode.REFUSED)
+        stack, problems = revealed(saved, door.key, specs.stack.desired if saved.hidden else None)
+        if problems:
+            return _refused(problems, specs, door, ExitCode.STALE)
+        errand = Errand(stack, saved.scope.mode, saved.scope.only)
+        job = Job(settings, specs, errand, door, _specs_path(settings, saved))
         if not (settings.allow_empty or stack.desired.resources):
             return _refused([takes_all_away(specs)], specs, door, ExitCode.REFUSED)
         return await _rest(job, saved.approved(door.key), saved.digest)

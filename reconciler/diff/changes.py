@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from graphlib import CycleError
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,12 @@ from reconciler.model import (
     Address,
     Change,
     Graph,
-    Joined,
     Mark,
     Plan,
     Ref,
     Resource,
-    Secret,
     Target,
-    Value,
+    settled,
 )
 from reconciler.transitions import Transitions
 
@@ -68,6 +67,7 @@ def diff(
         *observed.diagnostics,
         *_finished(sides),
         *once.untold(sides, sorted(desired.resources.keys() - left_out, key=sides.rank)),
+        *_doubles(sides, changes),
         *crowded.values(),
         *protected,
         *done_removals(sides),
@@ -247,32 +247,19 @@ def _change(action: Action, wanted: Resource, mark: Mark | None) -> Change:
 
 def _known(sides: Sides, wanted: Resource, reborn: set[Address]) -> Resource:
     """Put in the place of every Ref to a resource that stays what that resource's attribute is."""
+    known = partial(_attribute, sides, reborn)
     return replace(
         wanted,
-        fields={path: _settled(sides, value, reborn) for path, value in wanted.fields.items()},
-        at_creation={path: _settled(sides, value, reborn) for path, value in wanted.at_creation.items()},
+        fields={path: settled(value, known) for path, value in wanted.fields.items()},
+        at_creation={path: settled(value, known) for path, value in wanted.at_creation.items()},
     )
 
 
-def _settled(sides: Sides, value: Value, reborn: set[Address]) -> Value:
-    if isinstance(value, Secret):
-        return Secret(_settled(sides, value.value, reborn))
-    if isinstance(value, Ref):
-        return _attribute(sides, value, reborn) or value
-    if isinstance(value, Joined):
-        parts = [
-            _attribute(sides, part, reborn) or part if isinstance(part, Ref) else part for part in value.parts
-        ]
-        texts = [part for part in parts if isinstance(part, str)]
-        return "".join(texts) if len(texts) == len(parts) else Joined(tuple(parts))
-    return value
-
-
-def _attribute(sides: Sides, ref: Ref, reborn: set[Address]) -> str | None:
+def _attribute(sides: Sides, reborn: set[Address], ref: Ref) -> str | None:
     live = sides.observed.resources.get(ref.address)
     if live is None or live.live is None or ref.address in reborn:
         return None
-    return live.live.sid if ref.attribute == "sid" else live.live.computed.get(ref.attribute)
+    return live.live.attribute(ref.attribute)
 
 
 # --- what vanished -----------------------------------------------------------------------------------------
@@ -321,6 +308,26 @@ def _removal(sides: Sides, address: Address, above: Change | None) -> Action | N
     if above.action is Action.RELEASE and kind.mark is MarkHome.ATTRIBUTES:
         return Action.RELEASE
     return None
+
+
+def _doubles(sides: Sides, changes: Mapping[Address, Change]) -> Iterator[Diagnostic]:
+    """Say which rows of nobody's are just like one of ours: no mark can tell whose they are."""
+    recorded = {name for name, kind in sides.kinds.items() if kind.mark is MarkHome.PARENT}
+    ours = {
+        (a.parent, a.kind, sides.kinds[a.kind].natural_key(row.fields)): a
+        for a, row in sides.observed.resources.items()
+        if a.kind in recorded
+    }
+    for row in sides.observed.strangers:
+        kind, parent = sides.kinds[row.address.kind], row.address.parent
+        twin = ours.get((parent, kind.name, kind.natural_key(row.fields))) if kind.name in recorded else None
+        if twin is not None and row.address not in changes:
+            yield diagnostics.warning(
+                f"{row.address.key} is equal to this one, and both are at work",
+                "It may be ours: where the answer to a creation is lost, it can arrive later than anybody "
+                f"waits. Delete it unless others want it, or write exclusive: [{kind.plural}] there.",
+                address=twin,
+            )
 
 
 def _over_capacity(

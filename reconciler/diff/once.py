@@ -1,8 +1,8 @@
 """One-shot children that are not there → which of them were consumed, and which of those nobody can tell.
 
-Such a child is written down by name in its parent's mark, and removes itself when it has done its work: written
-down and absent, it was consumed. Where an application has overwritten the mark, what was written down is lost.
-It then counts as consumed, because doing twice what is wanted once is worse than not knowing.
+Such a child is written down by name in its parent's mark, and removes itself when it has done its work. What
+is written down and absent was consumed. Where an application has overwritten the mark, that is lost too, and
+the child counts as consumed: to do twice what is wanted once is worse than not to know.
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
 from reconciler.kinds import mark as marks
 from reconciler.kinds.base import Kind, MarkHome
-from reconciler.model import Address, Graph, Mark, Owner, Resource
+from reconciler.model import Address, Graph, Mark, Owner, Ref, Resource, settled
 from reconciler.pairing.marked import is_meant, pair_marked
 from reconciler.pairing.recorded import pair_recorded
 from reconciler.pairing.state import Found, Observed, Pairing, is_ours, is_owner
@@ -40,6 +41,8 @@ def pair(
     for kind in kinds:
         if kind.parent is None:
             _pair_level(pairing, kind, None, siblings, tuple(found.get(kind.name, ())))
+    for kind, parent, rows in pairing.later:
+        _pair_later(pairing, kind, parent, siblings, rows)
     pairing.problems += _done(pairing)
     graph = Graph(pairing.resources, tuple(pairing.strangers))
     return Observed(graph, frozenset(pairing.refused), tuple(pairing.problems))
@@ -61,21 +64,57 @@ def _pair_level(
 ) -> None:
     above = parent.address if parent else None
     wanted = siblings.get((above, kind.name), {})
-    parent_mark = parent.live.mark if parent and parent.live else None
-    if kind.mark is MarkHome.PARENT:
-        taken = pair_recorded(pairing, kind, above, wanted, rows, parent_mark)
-    else:
-        taken = pair_marked(pairing, kind, above, wanted, rows)
+    taken = pair_marked(pairing, kind, above, wanted, rows)
     for key, row in taken.items():
-        resource = _accept(pairing, kind, above, key, row, wanted.get(key), parent_mark)
+        resource = _accept(pairing, kind, above, key, row, wanted.get(key), None)
         for child in pairing.kinds:
-            if child.parent is kind and child.name in row.children:
+            if child.parent is not kind or child.name not in row.children:
+                continue
+            if child.mark is MarkHome.PARENT:
+                pairing.later.append((child, resource, row.children[child.name]))
+            else:
                 _pair_level(pairing, child, resource, siblings, row.children[child.name])
+    _pass_over(pairing, kind, parent, rows, taken)
+
+
+def _pair_later(
+    pairing: Pairing,
+    kind: Kind,
+    parent: Resource,
+    siblings: Mapping[tuple[Address | None, str], dict[str, Resource]],
+    rows: tuple[Found, ...],
+) -> None:
+    """Pair rows that are told by what they hold, once the sids are known that this may hold."""
+    mark = parent.live.mark if parent.live else None
+    known = partial(_attribute, pairing)
+    wanted = {
+        key: replace(one, fields={path: settled(value, known) for path, value in one.fields.items()})
+        for key, one in siblings.get((parent.address, kind.name), {}).items()
+    }
+    taken = pair_recorded(pairing, kind, parent.address, wanted, rows, mark)
+    for key, row in taken.items():
+        _accept(pairing, kind, parent.address, key, row, wanted.get(key), mark)
+    _pass_over(pairing, kind, parent, rows, taken)
+
+
+def _attribute(pairing: Pairing, ref: Ref) -> str | None:
+    found = pairing.resources.get(ref.address)
+    return found.live.attribute(ref.attribute) if found and found.live else None
+
+
+def _pass_over(
+    pairing: Pairing,
+    kind: Kind,
+    parent: Resource | None,
+    rows: tuple[Found, ...],
+    taken: Mapping[str, Found],
+) -> None:
+    """Note the rows in a resource of ours that are nobody's."""
     claimed = {row.live.sid for row in taken.values()}
     pairing.strangers += [
-        Resource(Address.of(kind.name, row.live.sid, above), row.fields, live=row.live)
+        Resource(Address.of(kind.name, row.live.sid, parent.address), row.fields, live=row.live)
         for row in rows
-        if row.live.sid not in claimed and parent is not None
+        if parent is not None and row.live.sid not in claimed
     ]
 
 

@@ -49,6 +49,8 @@ class Pairing:
     """Former addresses that marks still hold."""
     adopting: set[Adopted] = field(default_factory=set)
     """Lines of consent that are not done yet."""
+    later: list[tuple[Kind, Resource, tuple[Found, ...]]] = field(default_factory=list)
+    """Rows without a mark of their own, and what they stand in."""
 
     def refuse(self, address: Address, summary: str, detail: str, wanted: Resource | None) -> None:
         """Note that an address must not be touched, and why."""
