@@ -853,7 +853,7 @@ def declare(spec: ShelfSpec | BoxSpec, site: Site) -> Declared:
 
 
 TEXT = """
-stack: {name: proof}
+stack: {name: proof, record: none}
 shelves:
   s:
     color: brown
