@@ -14,7 +14,7 @@ from reconciler.diagnostics import ReconcilerError
 from reconciler.model import Mode
 from reconciler.record import Apply, Unfinished, address_print, lease
 from reconciler.reviewed import Reviewed as Approved
-from reconciler.reviewed import Scope, as_chosen, judge, reviewed, same_digest
+from reconciler.reviewed import Scope, as_chosen, judge, reviewed, same_digest, seal
 from reconciler.safety import Limits
 from reconciler.workflow import make_destroy_plan, make_plan
 
@@ -81,7 +81,17 @@ def approved_by_digest(asked: str, record: Record | None, key: bytes) -> Approve
             f"digest {unfinished.digest} was too large for the record to say what is left of it",
             "Make a new plan: what is done stays done.",
         )
+    if not same_digest(unfinished.seal, _seal(unfinished.digest, unfinished.prints, key)):
+        raise ReconcilerError(
+            f"what the record holds of digest {unfinished.digest} was not written under this key",
+            "Use the RECONCILER_KEY, or without one the credential, that its apply was begun with; or make a "
+            "new plan: what is done stays done.",
+        )
     return Approved(unfinished.prints, key)
+
+
+def _seal(name: str, prints: frozenset[str], key: bytes) -> str:
+    return seal([name, sorted(prints)], key)
 
 
 # --- the record --------------------------------------------------------------------------------------------
@@ -130,7 +140,7 @@ async def leased(
 async def note_begin(held: Lease | None, name: str, approved: Approved, stack_id: str) -> None:
     """Write down, before the first call, that this digest is being carried out."""
     if held is not None:
-        unfinished = Unfinished(name, approved.prints)
+        unfinished = Unfinished(name, approved.prints, _seal(name, approved.prints, approved.key))
         await held.write(lambda record: replace(record, stack_id=stack_id, open=unfinished))
 
 

@@ -179,7 +179,7 @@ def _named(operation: Operation) -> str:
 
 def _reason(fault: Exception) -> str:
     if isinstance(fault, ApiError):
-        return " ".join(part for told in fault.diagnostics for part in (told.summary, told.detail) if part)
+        return ". ".join(part for told in fault.diagnostics for part in (told.summary, told.detail) if part)
     return str(fault)
 
 

@@ -9,20 +9,19 @@ starts once it is tripped.
 from __future__ import annotations
 
 import base64
-import json
 import random
 import re
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from reconciler.answers import NOT_TWILIO, checked_row, is_absence, retry_after_s, row_of, shown, translate
 from reconciler.bodies import encode
 from reconciler.brake import Brake
 from reconciler.diagnostics import ApiError
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from reconciler.step import Body, Row
     from reconciler.transport import Transport
 
-NOT_FOUND = 20404
 TIMEOUT_S = 15.0
 ATTEMPTS = 6
 ATTEMPTS_TO_CONNECT = 2
@@ -118,7 +116,7 @@ class Gateway:
         try:
             return await self.get(host, path)
         except ApiError as refusal:
-            if _is_absence(refusal):
+            if is_absence(refusal):
                 return None
             raise
 
@@ -134,12 +132,13 @@ class Gateway:
                 raise ApiError(f"the pages of {'/'.join(path)} lead in a circle", "Try again later.")
             seen.add(url)
             page = await self._call(_Call("GET", url))
-            if not isinstance(page.get(key), list):
-                summary = f"GET {_shown(url)}: the answer holds no {key}"
-                raise ApiError(summary, "Is this Twilio, or a proxy in between?")
+            meta = page.get("meta") or {}
+            if not isinstance(page.get(key), list) or not isinstance(meta, dict):
+                summary = f"GET {shown(url)}: the answer holds no {key}"
+                raise ApiError(summary, NOT_TWILIO)
             for row in page[key]:
-                rows[row.get("sid") or len(rows)] = row
-            following = (page.get("meta") or {}).get("next_page_url")
+                rows[checked_row("GET", url, row).get("sid") or len(rows)] = row
+            following = meta.get("next_page_url")
             url = self._own(host, str(following)) if following else ""
         return [*rows.values()]
 
@@ -153,16 +152,19 @@ class Gateway:
         *,
         headers: Mapping[str, str] | None = None,
         leaving: Callable[[], None] = lambda: None,
+        merge: Callable[[Row], Body] | None = None,
     ) -> Row:
         """Send one write and return its answer. `family` is what the write counts against in the rate.
 
-        `leaving` is called right before the request goes, each time it does. Raises ApiError, `ambiguous`
-        where nobody can tell whether it happened, and StoppedError where the brake kept it from going.
+        With `merge` the resource is read each time right before it is written, behind every queue, and the
+        body is made from what was read. `leaving` is called right before the write goes, each time it does.
+        Raises ApiError, `ambiguous` where nobody can tell whether it happened, and StoppedError where the
+        brake kept it from going.
         """
         if not self._writers:
             raise WriteWhilePlanningError(f"{method} {'/'.join(path)} while planning")
         return await self._call(
-            _Call(method, self._url(host, path, None), body, family, headers or {}, leaving)
+            _Call(method, self._url(host, path, None), body, family, headers or {}, leaving, merge)
         )
 
     # --- one call ------------------------------------------------------------------------------------------
@@ -178,13 +180,24 @@ class Gateway:
         raise AssertionError("unreachable")
 
     async def _attempt(self, call: _Call) -> Row | _Again:
-        content_type, content = encode(call.body)
-        headers = {"Content-Type": content_type} if content_type else {}
         await self._enter(call.family)
         try:
-            self._brake.check()
-            call.leaving()
-            self.calls[call.method] += 1
+            if call.merge is None:
+                return await self._sent(call)
+            fresh = await self._sent(_Call("GET", call.url))
+            if isinstance(fresh, _Again):
+                return fresh
+            return await self._sent(replace(call, body=call.merge(fresh)))
+        finally:
+            await self._concurrency.leave()
+
+    async def _sent(self, call: _Call) -> Row | _Again:
+        content_type, content = encode(call.body)
+        headers = {"Content-Type": content_type} if content_type else {}
+        self._brake.check()
+        call.leaving()
+        self.calls[call.method] += 1
+        try:
             answer = await self._client.request_async(
                 call.method,
                 call.url,
@@ -194,8 +207,6 @@ class Gateway:
             )
         except TransportError as fault:
             return self._unanswered(call.method, call.url, fault)
-        finally:
-            await self._concurrency.leave()
         return self._answered(call.method, call.url, answer)
 
     async def _enter(self, family: str | None) -> None:
@@ -209,7 +220,7 @@ class Gateway:
     def _unanswered(self, method: str, url: str, fault: TransportError) -> _Again:
         lost = method != "GET" and fault.sent
         refusal = ApiError(
-            f"{method} {_shown(url)}: {fault}",
+            f"{method} {shown(url)}: {fault}",
             "Whether it happened is unknown; the next plan will tell."
             if lost
             else "Check the network and try again.",
@@ -222,15 +233,15 @@ class Gateway:
     def _answered(self, method: str, url: str, answer: Response) -> Row | _Again:
         status = answer.status_code
         if status < 300:
-            return _row(method, url, answer.text)
+            return row_of(method, url, answer.text)
         refusal = translate(method, url, answer)
-        if method == "DELETE" and _is_absence(refusal):
+        if method == "DELETE" and is_absence(refusal):
             return {}
         if status == 429:
             self._concurrency.slow_down()
-            return _Again(refusal, _retry_after_s(answer))
+            return _Again(refusal, retry_after_s(answer))
         if status >= 500 and method == "GET":
-            return _Again(refusal, _retry_after_s(answer))
+            return _Again(refusal, retry_after_s(answer))
         raise refusal
 
     def _pause_s(self, attempt: int) -> float:
@@ -274,6 +285,7 @@ class _Call:
     family: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     leaving: Callable[[], None] = lambda: None
+    merge: Callable[[Row], Body] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +327,7 @@ class _Door(AsyncHttpClient):  # type: ignore[misc]  # the SDK carries no types
         return Response(status, body.decode("utf-8", "replace"), answered)
 
 
-# --- segments and rows -------------------------------------------------------------------------------------
+# --- segments ----------------------------------------------------------------------------------------------
 
 
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")
@@ -327,71 +339,3 @@ def _segment(part: str) -> str:
     if not part:
         raise ValueError("a segment of a path is empty")
     return part.replace(".", "%2E") if part in (".", "..") else quote(part, safe="")
-
-
-def _row(method: str, url: str, text: str) -> Row:
-    try:
-        row = json.loads(text) if text.strip() else {}
-    except ValueError:
-        summary = f"{method} {_shown(url)}: the answer is no JSON"
-        raise ApiError(summary, "Is this Twilio, or a proxy in between?", ambiguous=method != "GET") from None
-    return row if isinstance(row, dict) else {"value": row}
-
-
-# --- refusals ----------------------------------------------------------------------------------------------
-
-_ADVICE = {
-    20003: "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET).",
-    20008: "Test credentials do not reach Conversations: use live ones, or --local.",
-    70051: "This API key lacks a permission; use a standard key or the auth token.",
-    50416: "Another open conversation holds this address and proxy: close it or choose another sender.",
-    50353: "Another conversation has this unique_name; closed ones keep theirs until they are deleted.",
-    50361: "A conversation holds five webhooks at most; others may have added some.",
-}
-
-
-def translate(method: str, url: str, answer: Response) -> ApiError:
-    """Return Twilio's refusal as ours. A write answered by 5xx is ambiguous."""
-    told = _error_body(answer.text)
-    code = told.get("code") if isinstance(told.get("code"), int) else 0
-    message = str(told.get("message") or f"HTTP {answer.status_code}")
-    number = f" (Twilio error {code})" if code else ""
-    return ApiError(
-        f"{method} {_shown(url)}: {message}{number}",
-        _ADVICE.get(int(code or 0), str(told.get("more_info") or "")),
-        code=int(code or 0),
-        status=answer.status_code,
-        ambiguous=method != "GET" and answer.status_code >= 500,
-    )
-
-
-def _error_body(text: str) -> dict[str, Any]:
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _shown(url: str) -> str:
-    """Return what of a url a message needs: the path behind the version, without the query."""
-    path = urlsplit(url).path
-    return re.sub(r"^(/[a-z-]+\.twilio\.com)?/v\d+", "", path) or "/"
-
-
-def _is_absence(refusal: ApiError) -> bool:
-    """Whether Twilio says that there is no such thing; a 404 without a code is somebody else's."""
-    return refusal.code == NOT_FOUND or (refusal.status == 404 and refusal.code != 0)
-
-
-def _retry_after_s(answer: Response) -> float:
-    """Return how long the server asks to wait, 0 where it does not; a date counts from the answer's."""
-    headers = {name.lower(): str(value).strip() for name, value in (answer.headers or {}).items()}
-    asked = headers.get("retry-after", "")
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked):
-        return float(asked)
-    try:
-        until, now = (parsedate_to_datetime(text) for text in (asked, headers.get("date", "")))
-        return max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0

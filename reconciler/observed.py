@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler import diagnostics
-from reconciler.diagnostics import ReconcilerError
+from reconciler.diagnostics import ApiError, ReconcilerError
 from reconciler.kinds.attributes import live_mark
 from reconciler.kinds.base import Kind, MarkHome, Way
 from reconciler.model import Address, Graph, Live, Lookup, Resource, reveal
@@ -52,7 +52,11 @@ async def resolve_service(gateway: Gateway, service: str) -> str:
     """
     if service == "default":
         settings = await gateway.get(HOST, ("v1", "Configuration"))
-        return str(settings["default_chat_service_sid"])
+        sid = settings.get("default_chat_service_sid")
+        if not (isinstance(sid, str) and sid.isalnum()):
+            told = "the account's Configuration names no default service"
+            raise ApiError(told, "Name one in the specs: `service: IS…`.")
+        return sid
     if service.startswith("IS") and len(service) == 34:
         return service
     rows = await gateway.list(HOST, ("v1", "Services"), "services", 100)
@@ -150,7 +154,7 @@ class _Reader:
     ) -> tuple[Graph, tuple[Found, ...]]:
         path = self._path(kind)
         rows = await self._listed(kind, path, include_closed=include_closed)
-        listed = {kind.natural_key(kind.from_live(row)) for row in rows}
+        listed = {kind.natural_key(found_row(kind, row).fields) for row in rows}
         missing = await together(
             self._by_name(kind, path, resource)
             for resource in wanted
@@ -199,7 +203,7 @@ class _Reader:
 
     def _has_ended(self, kind: Kind, row: Row) -> bool:
         """Whether a row is ours and closed."""
-        mark = live_mark(row)
+        mark = found_row(kind, row).live.mark
         ours = mark is not None and is_owner(mark.owner, self.target.owner, self.transitions)
         return ours and bool(kind.open_states) and str(row.get("state")) not in kind.open_states
 
@@ -274,7 +278,20 @@ class _Reader:
 
 
 def found_row(kind: Kind, row: Row) -> Found:
-    """Return a live row in our words."""
+    """Return a live row in our words. Raises ApiError where it is nothing that Twilio writes."""
+    try:
+        found = _found_row(kind, row)
+        hash(kind.natural_key(found.fields))
+        named = kind.singleton or row["sid"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        named = False
+    if not named:
+        summary = f"{kind.name} {row.get('sid')}: the answer is not what Twilio writes"
+        raise ApiError(summary, "Is this Twilio, or a proxy in between?")
+    return found
+
+
+def _found_row(kind: Kind, row: Row) -> Found:
     computed = {name: str(row[name]) for name in kind.captures if row.get(name)}
     mark = live_mark(row) if kind.mark is MarkHome.ATTRIBUTES else None
     state = str(row.get("state") or "") if kind.open_states else ""

@@ -29,6 +29,8 @@ from reconciler.reviewed import (
     key_print,
     packed,
     reviewed,
+    same_digest,
+    seal,
     secret_print,
     unpacked,
 )
@@ -70,6 +72,8 @@ class Saved:
     prints: frozenset[str]
     key_print: str
     hidden: tuple[Hidden, ...] = ()
+    seal: str = ""
+    """Over all the rest, under the key: prints cover what is done, this what it is done to, and how much."""
 
     def approved(self, key: bytes) -> Reviewed:
         """Return what the file approves, to judge a fresh plan by."""
@@ -80,7 +84,7 @@ def saved_of(plan: Plan, stack: Stack, scope: Scope, specs: str, key: bytes) -> 
     """Return what a plan file holds: a plan for `stack` in `scope`, and no sensitive value."""
     held = hidden_in(stack.desired)
     texts = secrets_of(plan, (value for *_, value in held))
-    return Saved(
+    unsealed = Saved(
         concealed_plan(plan, texts),
         replace(stack, desired=concealed_graph(stack.desired), outputs=()),
         scope,
@@ -90,6 +94,7 @@ def saved_of(plan: Plan, stack: Stack, scope: Scope, specs: str, key: bytes) -> 
         key_print(key),
         tuple(Hidden(address, part, path, secret_print(value, key)) for address, part, path, value in held),
     )
+    return replace(unsealed, seal=seal(_unsealed(unsealed), key))
 
 
 def refuse_other_target(saved: Saved, target: Target, key: bytes) -> tuple[Diagnostic, ...]:
@@ -106,9 +111,13 @@ def refuse_other_target(saved: Saved, target: Target, key: bytes) -> tuple[Diagn
         for what, (then, now) in pairs.items()
         if then != now
     )
-    if found or saved.key_print == key_print(key):
+    if found:
         return found
-    return (error("the plan was made under another key", _OTHER_KEY),)
+    if saved.key_print != key_print(key):
+        return (error("the plan was made under another key", _OTHER_KEY),)
+    if not same_digest(saved.seal, seal(_unsealed(saved), key)):
+        return (error("the plan was changed after it was reviewed", _NEW_ONE),)
+    return ()
 
 
 _OTHER_TARGET = "Apply it where it was made for, or make a plan for this one."
@@ -226,6 +235,10 @@ def _checksum(body: Any) -> str:
 
 
 def _body(saved: Saved) -> dict[str, Any]:
+    return {**_unsealed(saved), "seal": saved.seal}
+
+
+def _unsealed(saved: Saved) -> dict[str, Any]:
     return {
         "specs": saved.specs,
         "scope": [saved.scope.mode.value, list(saved.scope.only), saved.scope.on_remove],
@@ -240,6 +253,8 @@ def _body(saved: Saved) -> dict[str, Any]:
 
 def _saved(data: Any) -> Saved:
     mode, only, on_remove = data["scope"]
+    if not isinstance(data["specs"], str) or "\0" in data["specs"]:
+        raise ValueError("specs is no path")
     stack = stack_from(data["stack"])
     return Saved(
         from_data(data["plan"]),
@@ -250,6 +265,7 @@ def _saved(data: Any) -> Saved:
         unpacked(data["prints"]),
         data["key"],
         tuple(_hidden(one, stack.desired) for one in data["hidden"]),
+        str(data["seal"]),
     )
 
 

@@ -33,7 +33,7 @@ class Journal(Protocol):
     """Where each call is written down before it is sent, and how it ended."""
 
     def before(self, operation: str, step: str, method: str, path: str) -> int:
-        """Note a call that is about to be sent, for good, and return its number."""
+        """Note a call that is about to be sent, for good, and return its number. Raises StoppedError."""
         ...
 
     def after(self, number: int, outcome: str) -> None:
@@ -93,12 +93,15 @@ class Post:
 
     async def _once(self, letter: Letter) -> Row:
         step = letter.step
-        body = letter.body
-        if step.merge is not None:
-            body = step.merge(await self.gateway.get(step.host, letter.path))
         with self._noted(letter) as leaving:
             return await self.gateway.write(
-                step.method, step.host, letter.path, body, letter.family, leaving=leaving
+                step.method,
+                step.host,
+                letter.path,
+                letter.body,
+                letter.family,
+                leaving=leaving,
+                merge=step.merge,
             )
 
     @contextmanager
@@ -107,10 +110,14 @@ class Post:
         numbers: list[int] = []
 
         def leaving() -> None:
-            letter.begin()
             if self.journal is not None:
                 step, path = letter.step, "/".join(letter.path)
-                numbers.append(self.journal.before(letter.name, step.name, step.method, path))
+                try:
+                    numbers.append(self.journal.before(letter.name, step.name, step.method, path))
+                except StoppedError as stop:
+                    self.brake.trip(str(stop))
+                    raise
+            letter.begin()
 
         outcome = "unknown"
         try:

@@ -7,6 +7,7 @@ phone numbers; this one takes and gives bytes and logs nothing.
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -88,6 +89,8 @@ def _told(fault: Exception, url: str, timeout_s: float) -> str:
     if isinstance(fault, TimeoutError):
         return f"no answer from {place} within {timeout_s:g} s"
     cause = getattr(fault, "os_error", None)
+    if isinstance(cause, socket.gaierror):
+        return f"the name {place} cannot be resolved"
     if isinstance(cause, OSError) and isinstance(cause.errno, int) and cause.errno > 0:
         return f"cannot connect to {place}: {os.strerror(cause.errno).lower()}"
     return f"no answer from {place}: {type(fault).__name__}"

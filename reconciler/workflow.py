@@ -228,7 +228,8 @@ def restricted(plan: Plan, only: Sequence[str], known: Iterable[Address]) -> Pla
     left = len(plan.visible) - len(kept.visible)
     problems = tuple(p for p in plan.diagnostics if p.address is None or is_within(p.address, only))
     if left:
-        problems += (diagnostics.warning(f"{left} more changes are outside of --only"),)
+        more = "1 more change is" if left == 1 else f"{left:,} more changes are"
+        problems += (diagnostics.warning(f"{more} outside of --only"),)
     return replace(kept, diagnostics=problems)
 
 

@@ -29,15 +29,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print what tests counted."""
     for line in config.stash.get(TOLD, []):
         terminalreporter.write_line(line)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Give a way to say, at the end of the run, how much a test has tried."""
     return request.config.stash.setdefault(TOLD, []).append
@@ -52,7 +50,7 @@ def zygote() -> Iterator[processes.Zygote]:
 
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test reaches an account, reads a variable that happens to be set, or locks what a person is doing."""
+    """No test reaches an account, reads a variable that is set by chance, or locks what a person is doing."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     for name in [name for name in os.environ if name.startswith(("TWILIO_", "RECONCILER_"))]:
         monkeypatch.delenv(name)

@@ -96,9 +96,7 @@ class Zygote:
         self._ear = threading.Thread(target=self._listen, name="zygote", daemon=True)
         self._ear.start()
 
-    def start(
-        self, folder: Path, *words: object, environment: Mapping[str, str] | None = None
-    ) -> Running:
+    def start(self, folder: Path, *words: object, environment: Mapping[str, str] | None = None) -> Running:
         """Start one command line in a folder; nothing of this process's environment but PATH goes along."""
         texts = tuple(str(word) for word in words)
         with self._birth, self._news:

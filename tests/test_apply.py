@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from reconciler.record import lock_folder, only_here
 from reconciler.workflow import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SPEC: dict[str, Any] = {
     "stack": {"name": "shop"},
@@ -56,14 +57,14 @@ class Shop:
         """Write the specs."""
         self.file.write_text(json.dumps(spec, indent=1), encoding="utf-8")
 
-    def type(self, *words: object, expect: int = 0, path: Path | None = None) -> str:
-        """Run one command on the stack and return what it said."""
+    def type(self, *words: object, expect: int | None = 0, path: Path | None = None) -> str:
+        """Run one command on the stack and return what it said; with `expect` None it has to fail."""
         texts = [str(word) for word in words]
         verbs = texts[: 2 if texts[0] == "lock" else 1]
         code = run([*verbs, str(path or self.file), "--endpoint", self.url, *texts[len(verbs) :]])
         told = self._capsys.readouterr()
 
-        assert code == expect, told.out + told.err
+        assert code == expect if expect is not None else code != 0, told.out + told.err
         return told.out + told.err
 
     def type_elsewhere(self, *words: object) -> int:
@@ -182,6 +183,40 @@ def test_a_plan_file_of_something_else_is_refused(shop: Shop, tmp_path: Path) ->
     assert shop.sids == {}
 
 
+def rewritten(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a plan file as somebody would who mends its checksum."""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    change(data["body"])
+    body = json.dumps(data["body"], sort_keys=True, separators=(",", ":"))
+    data["sha256"] = hashlib.sha256(body.encode()).hexdigest()
+    file.write_text(json.dumps(data) + "\n", encoding="utf-8")
+
+
+def test_a_plan_file_cannot_be_given_the_digest_of_another(shop: Shop, tmp_path: Path) -> None:
+    """What was approved by its digest is that plan; nor can a file be led elsewhere, or past the lease."""
+    approved, forged = tmp_path / "approved.plan", tmp_path / "forged.plan"
+    shop.type("plan", "--only", "conversation/b", "--out", approved)
+    digest = json.loads(approved.read_text(encoding="utf-8"))["body"]["digest"]
+    changes: list[Callable[[dict[str, Any]], None]] = [
+        lambda body: body.update(digest=digest),
+        lambda body: body["stack"].update(record="none"),
+        lambda body: body.update(scope=["destroy --delete", [], "close"]),
+        lambda body: body["plan"]["changes"].pop(),
+        lambda body: body.update(specs=7),
+    ]
+    for change in changes:
+        shop.type("plan", "--out", forged)
+        rewritten(forged, change)
+        name = json.loads(forged.read_text(encoding="utf-8"))["body"]["digest"]
+        told = shop.type("apply", "--digest", name, path=forged, expect=None)
+        assert (
+            "was changed after it was reviewed" in told
+            or "is no plan file that this version can read" in told
+        )
+    assert shop.sids == {}
+    assert "Done: 1 created." in shop.type("apply", "--digest", digest, path=approved)
+
+
 def test_a_plan_file_holds_no_secret_and_reads_it_anew(shop: Shop, tmp_path: Path) -> None:
     """The specs are read for it again; another value than was reviewed is stale."""
     spec = json.loads(json.dumps(SPEC))
@@ -207,6 +242,45 @@ def test_out_does_not_write_over_what_is_no_plan(shop: Shop) -> None:
     assert json.loads(shop.file.read_text(encoding="utf-8")) == SPEC
 
 
+def test_out_waits_for_no_pipe(shop: Shop, tmp_path: Path) -> None:
+    """To look whether a pipe holds a plan would last until somebody writes into it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    assert "is no ordinary file" in shop.type("plan", "--out", pipe, expect=1)
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
+
+
+@pytest.mark.parametrize("words", [("plan",), ("destroy",), ("drift",), ("lock", "status")])
+def test_where_specs_are_needed_a_plan_file_is_told_to_be_one(
+    shop: Shop, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """It is YAML too, and its keys are no mistakes in specs."""
+    file = tmp_path / "reviewed.plan"
+    shop.type("plan", "--out", file)
+
+    told = shop.type(*words, path=file, expect=1)
+    assert f"{file} is a plan that was written by `plan --out`" in told
+    assert f"reconciler apply {file}" in told
+    assert "1 problem\n" in told
+
+
+def test_a_local_plan_whose_specs_are_gone_makes_no_other_world(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The emulator is kept beside the specs: an empty one beside the plan would be another account."""
+    folder, file = tmp_path / "specs", tmp_path / "reviewed.plan"
+    folder.mkdir()
+    (folder / "stack.yaml").write_text(json.dumps(SPEC), encoding="utf-8")
+    assert run(["plan", str(folder), "--local", "--out", str(file)]) == 0
+    folder.rename(tmp_path / "moved")
+    capsys.readouterr()
+
+    assert run(["apply", str(file), "--local"]) == 1
+    assert "where the specs of" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["moved", "reviewed.plan"]
+
+
 # --- digests -----------------------------------------------------------------------------------------------
 
 
@@ -223,8 +297,11 @@ def test_a_digest_carries_out_the_plan_it_was_printed_with_and_no_other(shop: Sh
     assert shop.writes == before
 
     assert "Done: 4 created." in shop.type("apply", "--digest", name.upper())
-    told = shop.type("apply", "--digest", name, expect=3)
-    assert "there is nothing to do" in told
+    before = shop.writes
+    told = shop.type("apply", "--digest", name)
+    assert re.search(r"Nothing to do: 4 .*That digest was carried out at \d{4}-\S+Z by \S+", told, re.DOTALL)
+    assert "there is nothing to do" in shop.type("apply", "--digest", "aaaaaaaaaaaaaaaa", expect=3)
+    assert shop.writes == before
 
 
 def test_another_scope_has_another_digest(shop: Shop) -> None:
@@ -250,6 +327,8 @@ def test_what_is_left_of_a_digest_is_still_that_digest(shop: Shop) -> None:
     told = shop.type("history")
     assert re.search(rf"done +1 create .*{name}", told)
     assert re.search(rf"work left +3 create .*{name}", told)
+    assert "That digest was carried out" in shop.type("apply", "--digest", name)
+    shop.world.call("POST", f"Conversations/{shop.sids['shop.a']}", [("FriendlyName", "theirs")])
     shop.type("apply", "--digest", name, expect=3)
 
 
@@ -274,6 +353,22 @@ def test_what_others_changed_meanwhile_is_not_left_of_a_digest(shop: Shop) -> No
 
     assert "error: update: this is not among what was reviewed" in told
     assert shop.writes == before
+
+
+def test_a_record_cannot_put_other_prints_under_a_digest(shop: Shop) -> None:
+    """Whoever may write it, and kept what was approved before, cannot have that carried out again."""
+    shop.fail(times=2, method="POST", path="^/v1/Services/[^/]+/Conversations/[^/]+/Participants$")
+    old = digest_in(shop.type("plan"))
+    shop.type("apply", "--digest", old, expect=6)
+    (service,) = [row for row in shop_services(shop) if row["friendly_name"] == "reconciler"]
+    path = f"Services/{service['sid']}/Documents"
+    (document,) = sync(shop, "GET", path)["documents"]
+    wanted = "a" * 16
+    data = json.dumps({**document["data"], "open": {**document["data"]["open"], "digest": wanted}})
+    sync(shop, "POST", f"{path}/{document['sid']}", {"Data": data})
+    told = shop.type("apply", "--digest", wanted, expect=1)
+
+    assert f"what the record holds of digest {wanted} was not written under this key" in told
 
 
 def test_without_a_record_a_digest_is_good_for_whole_plans_only(shop: Shop) -> None:
@@ -461,11 +556,11 @@ def test_old_journals_go(tmp_path: Path) -> None:
     from reconciler.journal import KEPT, open_journal
 
     for n in range(KEPT + 5):
-        with open_journal(tmp_path, f"2026-01-01T0000{n:02}Z", {}, lambda: "now"):
+        with open_journal(tmp_path, f"2026-01-01T0000{n:02}Z-{n:08x}", {}, lambda: "now"):
             pass
 
     names = sorted(path.stem for path in tmp_path.iterdir())
-    assert (len(names), names[0]) == (KEPT, "2026-01-01T000005Z")
+    assert (len(names), names[0]) == (KEPT, "2026-01-01T000005Z-00000005")
 
 
 def test_verify_plans_once_more(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -701,7 +701,8 @@ def test_a_file_is_private_and_never_overwritten_unasked(
     told, err = call(capsys, *words)
 
     assert told == ""
-    assert f"to {out}, which only you can read.\nNext: reconciler plan {out}" in err
+    assert f"to {out}, which only you can read.\nNext: reconciler emulator {stack} --port 8010, and " in err
+    assert f"reconciler plan {out} --endpoint http://127.0.0.1:8010\n" in err
     assert not re_numbers(err)
     assert stat.S_IMODE(os.stat(out).st_mode) == 0o600
     assert "{from: courier-demo}" in out.read_text(encoding="utf-8")

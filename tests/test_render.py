@@ -387,7 +387,7 @@ def test_a_stack_from_first_plan_to_last() -> None:
         "Done: 2 created.\n"
         "Next:\n"
         "  rec plan x     # says that nothing is left to do\n"
-        "  rec destroy x  # takes away all that this stack made\n"
+        "  rec destroy x  # closes all that this stack made\n"
     )
     assert plan_text(world.plan(stack_of(SPEC))).endswith(
         "Nothing to do: 2 resources are as the specs say.\n"

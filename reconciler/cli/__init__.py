@@ -74,7 +74,8 @@ def run(arguments: list[str] | None = None) -> int:
     echo.begin()
     code = _run(arguments)
     if lost := echo.lost_output():
-        echo.say(f"error: standard output could not be written: {lost}.", err=True)
+        grade = "warning" if code == ExitCode.FINE else "error"
+        echo.say(f"{grade}: standard output could not be written: {lost}.", err=True)
     return code
 
 

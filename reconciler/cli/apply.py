@@ -67,7 +67,7 @@ async def _run(settings: Settings, mode: Mode, asked: str | None) -> int:
     from reconciler.cli.target import open_door
     from reconciler.plan_file import is_plan_file
 
-    if mode is Mode.APPLY and is_plan_file(settings.path):
+    if mode is Mode.APPLY and settings.path.is_file() and is_plan_file(settings.path):
         return await of_file(settings, asked)
     with findings_as(settings.form):
         specs = read(settings)

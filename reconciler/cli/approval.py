@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.carrying import Approval, Job, carry, settle, tell_progress
+from reconciler.cli.carrying import Approval, Job, carry, settle, spoken, tell_progress
 from reconciler.cli.echo import say, show_problems
 from reconciler.cli.plan import (
     findings_as,
@@ -22,7 +22,7 @@ from reconciler.cli.plan import (
     would_empty,
 )
 from reconciler.cli.privacy import shown_numbers
-from reconciler.diagnostics import ExitCode, RefusedError, error
+from reconciler.diagnostics import ExitCode, ReconcilerError, RefusedError, error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     from reconciler.cli.target import Door
     from reconciler.diagnostics import Diagnostic
     from reconciler.plan_file import Saved
+    from reconciler.record import Apply
     from reconciler.reviewed import Reviewed, Scope
     from reconciler.workflow import Planned, Specs
 
 FRESH = "Make a new plan and have it reviewed."
+EMPTY = "there is nothing to do"
+REVIEW = "Have the plan above reviewed, or see what has changed since."
+LOOK = "Or somebody did it by another plan: `reconciler history` has the last applies."
 
 
 # --- a digest ----------------------------------------------------------------------------------------------
@@ -54,9 +58,10 @@ async def of_digest(job: Job, planned: Planned, asked: str) -> int:
         return await carry(job, Approval(planned, approved, name, is_old=False))
     record = planned.record.record if planned.record else None
     approved_before = approved_by_digest(asked, record, job.door.key)
-    if approved_before is None:
-        return _wrong(job, planned, name)
-    return await _rest(job, approved_before, asked.strip().lower())
+    if approved_before is not None:
+        return await _rest(job, approved_before, asked.strip().lower())
+    ended = _ended(planned, asked)
+    return _wrong(job, planned, name) if ended is None else _over(job, planned, ended)
 
 
 def _empty(job: Job, planned: Planned, name: str) -> ExitCode:
@@ -66,14 +71,31 @@ def _empty(job: Job, planned: Planned, name: str) -> ExitCode:
     return ExitCode.REFUSED
 
 
+def _ended(planned: Planned, asked: str) -> Apply | None:
+    """Return the apply that did all of a digest, where nothing has been left to do since."""
+    from reconciler.applying import DONE
+    from reconciler.reviewed import same_digest
+
+    applies = planned.record.record.applies if planned.record and not planned.plan.visible else ()
+    done = [one for one in applies if one.result == DONE and same_digest(asked, one.digest)]
+    return done[-1] if done else None
+
+
+def _over(job: Job, planned: Planned, ended: Apply) -> ExitCode:
+    """Say that a digest has been carried out already: a pipeline may run twice."""
+    show_plan(planned, job.specs, job.door, job.settings.form)
+    at, who = spoken(job, ended.at), spoken(job, ended.who)
+    say(f"That digest was carried out at {at} by {who}.", err=True)
+    return plan_code(planned, detailed=False)
+
+
 def _wrong(job: Job, planned: Planned, name: str) -> ExitCode:
     """Refuse a digest that is not that of the plan as it is now."""
     show_plan(planned, job.specs, job.door, job.settings.form, name)
-    found = f"its digest is {name}" if planned.plan.visible else "there is nothing to do"
+    found, advice = (f"its digest is {name}", REVIEW) if planned.plan.visible else (EMPTY, LOOK)
     problem = error(
         f"the digest is not that of this plan: {found}",
-        "Specs, options, account or key differ from when it was reviewed. Have the plan above reviewed, "
-        "or see what has changed since.",
+        f"Specs, options, account or key differ from when it was reviewed. {advice}",
     )
     show_problems([problem], {}, shown_numbers(job.door.numbers, err=True))
     say("Nothing was written.", err=True)
@@ -88,7 +110,7 @@ async def _rest(job: Job, approved: Reviewed, name: str) -> int:
     show_plan(planned, job.specs, job.door, job.settings.form, name)
     tell_progress(judgement)
     if not planned.plan.visible:
-        await settle(job, planned)
+        await settle(job, planned, name)
         return plan_code(planned, detailed=False)
     return await carry(job, Approval(planned, approved, name, is_old=False))
 
@@ -102,6 +124,8 @@ def write_plan(planned: Planned, settings: Settings, specs: Specs, door: Door, s
 
     path = settings.out
     assert path is not None  # noqa: S101 - who calls has looked
+    if path.exists() and not path.is_file():  # to look into a pipe or a terminal would wait for ever
+        raise ReconcilerError(f"{path} is no ordinary file", "Give the plan a file of its own.")
     where = _relative(settings.path.resolve(), path.resolve().parent)
     save(saved_of(planned.plan, specs.stack, scope, where, door.key), path)
     say(f"The plan is in {path}, with real numbers in it: keep it private.", err=True)
@@ -171,6 +195,11 @@ def _specs_of(settings: Settings, saved: Saved) -> Specs:
         inputs = replace(settings.inputs, environment=saved.plan.target.owner.environment)
         with findings_as(settings.form):
             return read(replace(settings, path=path, inputs=inputs))
+    if settings.local and not path.exists():  # another folder's emulator is another world
+        raise ReconcilerError(
+            f"{path}, where the specs of {settings.path} were, is not there",
+            "The emulator of --local is kept beside them. Put them back, or make a new plan.",
+        )
     folder = path if path.is_dir() else path.parent if path.is_file() else settings.path.parent
     return Specs(saved.stack, (), {}, folder, 0)
 

@@ -90,7 +90,21 @@ class _Carried:
 
 
 async def carry(job: Job, approval: Approval) -> int:
-    """Carry out what was approved, as far as it still is so, alone on this machine and under the lease."""
+    """Carry out what was approved, as far as it still is so, alone on this machine and under the lease.
+
+    A signal that comes when the calls are over and told cannot make them undone, so it is no cancellation.
+    """
+    told: list[_Carried] = []
+    try:
+        return await _carry(job, approval, told)
+    except asyncio.CancelledError:
+        if not any(carried.wrote for carried in told):
+            raise
+        say("Stopped at the end: what is told above was done, and may not be in the record.", err=True)
+        return ExitCode.WORK_LEFT
+
+
+async def _carry(job: Job, approval: Approval, told: list[_Carried]) -> int:
     from reconciler.applying import leased, note_begin
     from reconciler.brake import Brake
     from reconciler.pace import WallClock
@@ -113,11 +127,16 @@ async def carry(job: Job, approval: Approval) -> int:
             with _journal(job, approval, desk) as journal:
                 await note_begin(held, approval.digest, approval.approved, job.errand.stack.stack_id)
                 carried = await _perform(job, approval.planned, brake, journal)
-            code = _code(carried, approval.planned, job.settings)
+            told.append(carried)
+            was_lost = held is not None and held.is_lost
+            code = _code(carried, approval.planned, job.settings, was_lost=was_lost)
             await _note_end(held, job, approval, desk, carried)
         if held is not None and held.left_behind:
-            say(f"warning: the lease was not given back and runs out by itself: {held.left_behind}", err=True)
-    if code == ExitCode.WORK_LEFT:
+            why = spoken(job, held.left_behind)
+            say(f"warning: the lease was not given back and runs out by itself: {why}", err=True)
+    if journal.lost:
+        say(f"warning: the journal {journal.path} is not whole: {journal.lost}", err=True)
+    elif code == ExitCode.WORK_LEFT:
         say(f"Every call of this run is written down in {journal.path}", err=True)
     return await _verified(job, code) if job.settings.verify else code
 
@@ -130,15 +149,20 @@ def tell_progress(judgement: Judgement) -> None:
         say(f"{count:,} approved {verb} done already.", err=True)
 
 
-async def settle(job: Job, planned: Planned) -> None:
-    """Write down that an apply which was cut short has nothing left to do. Most often there is none."""
-    cut_short = planned.record is not None and planned.record.record.open is not None
-    if not cut_short or job.settings.only or plan_code(planned, detailed=False):
+async def settle(job: Job, planned: Planned, digest: str = "") -> None:
+    """Write down that an apply which was cut short has nothing left to do. Most often there is none.
+
+    Where a `digest` was carried out, only its own apply is known to be at its end.
+    """
+    unfinished = planned.record.record.open if planned.record else None
+    if unfinished is None or plan_code(planned, detailed=False):
+        return
+    if unfinished.digest != digest if digest else job.settings.only:
         return
     try:
         await _close(job, planned)
     except ReconcilerError as fault:
-        why = fault.diagnostics[0].summary
+        why = spoken(job, fault.diagnostics[0].summary)
         say(f"note: the record still says that an apply is unfinished: {why}", err=True)
 
 
@@ -149,7 +173,7 @@ async def _close(job: Job, planned: Planned) -> None:
 
     clock, desk = WallClock(), replace(_desk(job), wait_s=0.0)
     async with leased(desk, job.errand.stack, planned.plan.target, Brake(clock), clock) as held:
-        if held is not None and held.record.open is not None:
+        if held is not None and held.record.open is not None and not _others_applied(held, planned):
             await note_end(held, desk.told(now(), held.record.open.digest, DONE, {}), None)
 
 
@@ -174,16 +198,32 @@ def _desk(job: Job) -> Desk:
     from reconciler.record import Holder
 
     settings = job.settings
-    who = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
+    who = f"{_user()}@{socket.gethostname()}, process {os.getpid()}"
     commit = next((os.environ[name] for name in COMMIT_VARIABLES if os.environ.get(name)), "")
     holder = Holder(who, secrets.token_hex(4), commit)
     times = (settings.lease_timeout_s, settings.lease_duration_s, settings.call_timeout_s)
-    return Desk(job.door.keeper, holder, *times, partial(_say_waiting, settings.lease_timeout_s))
+    return Desk(job.door.keeper, holder, *times, partial(_say_waiting, job))
 
 
-def _say_waiting(timeout_s: float, held: Held) -> None:
+def _user() -> str:
+    """Return who is at work; a container may run as somebody who has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "nobody"
+
+
+def spoken(job: Job, text: str) -> str:
+    """Return a text that others may have written (a record is open to many) so that it can be said."""
+    from reconciler.render.values import Words
+
+    return Words(shown_numbers(job.door.numbers, err=True)).text(text)
+
+
+def _say_waiting(job: Job, held: Held) -> None:
+    timeout_s, who = job.settings.lease_timeout_s, spoken(job, held.who)
     say(
-        f"Waiting for the lease: {held.who} holds it. It is taken over when it was not renewed for "
+        f"Waiting for the lease: {who} holds it. It is taken over when it was not renewed for "
         f"{held.duration_s:g} s; this run waits {timeout_s:g} s at most.",
         err=True,
     )
@@ -214,8 +254,8 @@ def _hidden(folder: Path) -> Path:
     place = folder / FOLDER
     with suppress(OSError):  # who writes into it says so
         place.mkdir(mode=0o700, exist_ok=True)
-        if not (place / ".gitignore").exists():
-            (place / ".gitignore").write_text("*\n", encoding="utf-8")
+        with (place / ".gitignore").open("x", encoding="utf-8") as file:  # never through somebody's link
+            file.write("*\n")
     return place
 
 
@@ -249,7 +289,7 @@ async def _perform(job: Job, planned: Planned, brake: Brake, journal: FileJourna
         pass  # what was under way then has no end, and is told as unknown
     finally:
         if brake.reason and brake.reason != STOPPED:
-            say(f"Stopped: {brake.reason}.", err=True)
+            say(f"Stopped: {spoken(job, brake.reason)}.", err=True)
         show(result_lines(carried.events, planned, words, _commands(job)), err=quiet)
     return carried
 
@@ -261,21 +301,23 @@ def _commands(job: Job) -> Commands:
     settings, environment = job.settings, job.errand.stack.owner.environment
     place = ["--local"] if settings.local else []
     place += ["--endpoint", settings.endpoint] if settings.endpoint else []
-    words = shlex.join(
-        [str(job.path or settings.path), *place, *(["-e", environment] if environment else [])]
-    )
+    place += ["--profile", settings.profile] if settings.profile else []
+    chosen = ["-e", environment] if environment else []
+    chosen += [word for glob in settings.only for word in ("--only", glob)]
+    words = shlex.join([str(job.path or settings.path), *place, *chosen])
+    apply = shlex.join([str(settings.path), *place]) if job.path else words
     return Commands(
         plan=f"reconciler plan {words}",
-        apply=f"reconciler apply {shlex.join([str(settings.path), *place]) if job.path else words}",
+        apply=f"reconciler apply {apply}" if job.errand.stack.desired.resources else "",
         destroy=f"reconciler destroy {words}",
         purge=f"reconciler destroy {words} --delete",
     )
 
 
-def _code(carried: _Carried, planned: Planned, settings: Settings) -> ExitCode:
+def _code(carried: _Carried, planned: Planned, settings: Settings, *, was_lost: bool) -> ExitCode:
     """Return what a run comes to: what may have been written counts as written."""
     if carried.left_work and not carried.wrote:
-        return ExitCode.ERROR
+        return ExitCode.LEASE_HELD if was_lost else ExitCode.ERROR
     unlike = any(event.kind is EventKind.DONE and event.detail for event in carried.events)
     if carried.left_work or unlike or plan_code(planned, detailed=False):
         return ExitCode.WORK_LEFT
@@ -293,7 +335,8 @@ async def _note_end(held: Lease | None, job: Job, approval: Approval, desk: Desk
         made = made_by(job.errand, approval.planned) if result == DONE else None
         await note_end(held, desk.told(now(), approval.digest, result, counts), made)
     except ReconcilerError as fault:
-        say(f"warning: the record could not be written: {fault.diagnostics[0].summary}", err=True)
+        why = spoken(job, fault.diagnostics[0].summary)
+        say(f"warning: the record could not be written: {why}", err=True)
 
 
 async def _verified(job: Job, code: ExitCode) -> ExitCode:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reconciler.workflow import Specs
 
 _PRIVATE = 0o600
+PORT = 8010
+"""Where `reconciler emulator` listens unless told otherwise."""
 
 
 @click.command()
@@ -95,12 +97,19 @@ def _tell(found: Export, out: Path | None, settings: Settings) -> None:
 
 
 def _next(settings: Settings, out: Path) -> str:
-    """Return the command that shows the plan of the new file, for the same account."""
+    """Return the command that shows the plan of the new file, for the same account.
+
+    The emulator of a folder is that of the files in it; for a file elsewhere it has to be served.
+    """
     words = ["reconciler", "plan", str(out)]
     words += ["--endpoint", settings.endpoint] if settings.endpoint else []
     words += ["--profile", settings.profile] if settings.profile else []
-    is_beside = out.resolve().parent == settings.path.resolve()
-    return shlex.join([*words, "--local"] if settings.local and is_beside else words)
+    if not settings.local:
+        return shlex.join(words)
+    if out.resolve().parent == settings.path.resolve():
+        return shlex.join([*words, "--local"])
+    serve = shlex.join(["reconciler", "emulator", str(settings.path), "--port", str(PORT)])
+    return f"{serve}, and then {shlex.join([*words, '--endpoint', f'http://127.0.0.1:{PORT}'])}"
 
 
 def _check_world(folder: Path) -> None:

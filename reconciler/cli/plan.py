@@ -13,7 +13,7 @@ from reconciler.cli.echo import delivered, has_errors, say, show, show_problems
 from reconciler.cli.options import account_options, consent_options, settings_of, spec_options
 from reconciler.cli.privacy import keyed_numbers, shown_numbers
 from reconciler.cli.stopping import run_stoppable
-from reconciler.diagnostics import ExitCode, SpecError, error
+from reconciler.diagnostics import ExitCode, ReconcilerError, SpecError, error
 from reconciler.model import Mode
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def validate(**options: Any) -> int:
     PATH is a folder of *.yaml files, one of which has a `stack:` block, or one such file.
     """
     from reconciler.render.findings import findings
+    from reconciler.render.outline import plural
 
     settings = settings_of(options)
     with findings_as(settings.form):
@@ -44,8 +45,9 @@ def validate(**options: Any) -> int:
         say(findings(specs.warnings, settings.form, keyed_numbers()))
         return delivered(ExitCode.FINE)
     show_problems(specs.warnings, specs.sources, shown_numbers(keyed_numbers(), err=True))
-    resources, files = len(specs.stack.desired.resources), specs.file_count
-    say(f"{specs.stack.owner}: {resources} resources in {files} files are valid.")
+    resources, files = len(specs.stack.desired.resources), plural(specs.file_count, "file")
+    verb = "is" if resources == 1 else "are"
+    say(f"{specs.stack.owner}: {plural(resources, 'resource')} in {files} {verb} valid.")
     return delivered(ExitCode.FINE)
 
 
@@ -94,9 +96,18 @@ def errand_of(settings: Settings, specs: Specs, mode: Mode = Mode.APPLY) -> Erra
 
 
 def read(settings: Settings) -> Specs:
-    """Return the specs that the settings name. Raises SpecError with every problem."""
+    """Return the specs that the settings name. Raises SpecError with every problem.
+
+    A plan file is valid YAML, and would be told to be bad specs, in many words.
+    """
+    from reconciler.plan_file import is_plan_file
     from reconciler.workflow import read_specs
 
+    if settings.path.is_file() and is_plan_file(settings.path):
+        raise ReconcilerError(
+            f"{settings.path} is a plan that was written by `plan --out`, and here specs are needed",
+            f"Name the specs it was made from. To carry it out: reconciler apply {settings.path}",
+        )
     return read_specs(settings.path, settings.inputs)
 
 

@@ -63,7 +63,7 @@ def attributes_of(row: Row) -> Any:
     text = row.get(ATTRIBUTES) or "{}"
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return text
 
 
@@ -117,6 +117,8 @@ def _exact_attributes(row: Row, leaves: Fields) -> tuple[Any, Callable[[str], st
     Each number is read as a text that stands nowhere else, and turned back in the text that is sent.
     """
     text = row.get(ATTRIBUTES) or "{}"
+    if not isinstance(text, str):
+        return None, str
     taken = text + marks.canonical([value for value in leaves.values() if value is not None])
     token = next(sign for n in count() if (sign := f"number {n} ") not in taken)
     keep = partial(operator.add, token)

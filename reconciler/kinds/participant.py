@@ -126,7 +126,8 @@ def natural_key(fields: Fields) -> Hashable | None:
 
 def from_live(row: Row) -> Fields:
     """Return a live participant in our words."""
-    binding = row.get("messaging_binding") or {}
+    held = row.get("messaging_binding")
+    binding = held if isinstance(held, dict) else {}
     found = {
         ("identity",): row.get("identity"),
         ("address",): binding.get("address"),

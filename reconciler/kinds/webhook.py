@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from reconciler.kinds import conversation
@@ -103,8 +103,9 @@ def _names(fields: Fields, name: str) -> frozenset[str]:
 
 def from_live(row: Row) -> Fields:
     """Return a live webhook in our words. Keywords may be echoed under either name, by what Twilio shows."""
-    settings = row.get("configuration") or {}
-    fields: dict[Path, Value] = {("target",): row["target"]}
+    held = row.get("configuration")
+    settings = held if isinstance(held, dict) else {}
+    fields: dict[Path, Value] = {("target",): row.get("target")}
     for ours, theirs in (
         ("url", "url"),
         ("method", "method"),
@@ -113,12 +114,16 @@ def from_live(row: Row) -> Fields:
     ):
         if settings.get(theirs) is not None:
             fields[(ours,)] = settings[theirs]
-    filters, triggers = list(settings.get("filters") or []), list(settings.get("triggers") or [])
-    if row["target"] == "trigger" and not triggers:
+    filters, triggers = (_listed(settings.get(name)) for name in ("filters", "triggers"))
+    if row.get("target") == "trigger" and not triggers:
         filters, triggers = [], filters
     return fields | {
         (name,): value for name, value in (("filters", filters), ("triggers", triggers)) if value
     }
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else []
 
 
 def comparable(path: Path, value: Value) -> Value:

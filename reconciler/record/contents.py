@@ -51,6 +51,8 @@ class Unfinished:
     digest: str
     prints: frozenset[str] | None = frozenset()
     """Of all that was approved; None where they are too many, and then what is left cannot be resumed."""
+    seal: str = ""
+    """The caller's, over both: who can write a record cannot put other prints under a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def fitted(record: Record) -> Record:
     unfinished = record.open
     if unfinished:
         prints = _within(_OPEN_BYTES, unfinished.prints, _prints_data)
-        unfinished = Unfinished(_short(unfinished.digest), prints)
+        unfinished = Unfinished(_short(unfinished.digest), prints, _short(unfinished.seal))
     return replace(
         record,
         stack_id=_short(record.stack_id),
@@ -132,7 +134,7 @@ def _held_data(held: Held) -> dict[str, Any]:
 
 
 def _unfinished_data(one: Unfinished) -> dict[str, Any]:
-    return {"digest": one.digest, "prints": _prints_data(one.prints)}
+    return {"digest": one.digest, "prints": _prints_data(one.prints), "seal": one.seal}
 
 
 def _apply_data(one: Apply) -> dict[str, Any]:
@@ -224,7 +226,7 @@ def _unfinished(data: Any) -> Unfinished:
     digest = _told(data, "digest")
     if "prints" not in data:
         raise _Garbage("prints are missing")
-    return Unfinished(digest, _prints(data, "prints"))
+    return Unfinished(digest, _prints(data, "prints"), _told(data, "seal"))
 
 
 def _apply(data: Any) -> Apply:

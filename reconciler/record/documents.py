@@ -107,7 +107,9 @@ def _content(record: Record) -> tuple[tuple[str, str], ...]:
 
 
 def _seen(row: Row, service_sid: str, target: Target) -> Seen:
-    sid, name = str(row.get("sid", "")), owner_name(target.owner)
+    sid, revision, name = row.get("sid"), row.get("revision"), owner_name(target.owner)
+    if not (sid and revision and isinstance(sid, str) and isinstance(revision, str)):
+        raise RecordError(f"Sync answered no document of {name}", "Is this Twilio, or a proxy in between?")
     place = f"document {sid} of the Sync service {service_sid}"
     how = f"If no apply is running, delete {place} and apply again: marks stand in the account itself."
     try:
@@ -117,4 +119,4 @@ def _seen(row: Row, service_sid: str, target: Target) -> Seen:
         raise RecordError(told.summary, told.detail or how) from None
     if record.owner != name:
         raise RecordError(f"the record is that of {record.owner!r}, not of {name!r}", how)
-    return Seen(record, sid, str(row.get("revision", "")), service_sid)
+    return Seen(record, sid, revision, service_sid)

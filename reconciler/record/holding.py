@@ -107,6 +107,11 @@ class Lease:
         """The record as this lease last wrote it."""
         return self._seen.record
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody else has it now, or nobody."""
+        return bool(self._lost)
+
     async def write(self, change: Callable[[Record], Record]) -> None:
         """Change the record; `change` may be asked more than once, each time with what stands there.
 

@@ -40,8 +40,13 @@ def only_here(folder: Path, target: Target, world: str = "") -> Iterator[None]:
     `world` tells emulated accounts apart, which all have one sid: an endpoint, or the folder of a world.
     Raises LeaseHeldError, naming the process, where another run is at work.
     """
-    with _opened(folder / f"{_file_name(target, world)}.lock") as file:
-        if not _lock(file):
+    path = folder / f"{_file_name(target, world)}.lock"
+    with _opened(path) as file:
+        try:
+            is_free = _lock(file)
+        except OSError as fault:
+            raise _unusable(path, fault) from fault
+        if not is_free:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise LeaseHeldError(
@@ -66,12 +71,21 @@ def _file_name(target: Target, world: str) -> str:
 def _opened(path: Path) -> IO[str]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return path.open("a+", encoding="utf-8")
+        return open(path, "r+", encoding="utf-8", errors="replace", opener=_private)
     except OSError as fault:
-        raise ReconcilerError(
-            f"{path} cannot be opened: {fault.strerror}",
-            "It keeps two runs on this machine apart. Point XDG_STATE_HOME at a folder that can be written.",
-        ) from fault
+        raise _unusable(path, fault) from fault
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that nobody else can read, and never through a link: what is behind it would be cut."""
+    return os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
+def _unusable(path: Path, fault: OSError) -> ReconcilerError:
+    return ReconcilerError(
+        f"{path} cannot be opened and locked: {fault.strerror}",
+        "It keeps two runs on this machine apart. Point XDG_STATE_HOME at a folder that can be written.",
+    )
 
 
 if sys.platform == "win32":
@@ -95,7 +109,7 @@ else:
     def _lock(file: IO[str]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 

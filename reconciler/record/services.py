@@ -85,7 +85,10 @@ async def is_alone(gateway: Gateway, service_sid: str) -> bool:
 async def _ours(gateway: Gateway) -> list[Row]:
     with of_sync():
         rows = await gateway.list(HOST, _COLLECTION, "services", 100)
-    return [row for row in rows if row.get("friendly_name") == FRIENDLY_NAME]
+    ours = [row for row in rows if row.get("friendly_name") == FRIENDLY_NAME]
+    if not all(row.get("sid") for row in ours):
+        raise RecordError("Sync answered a service without a sid", "Is this Twilio, or a proxy in between?")
+    return ours
 
 
 async def _create(gateway: Gateway) -> Row | None:
@@ -93,7 +96,8 @@ async def _create(gateway: Gateway) -> Row | None:
     form = Form((("FriendlyName", FRIENDLY_NAME), ("AclEnabled", "true")))
     try:
         with gateway.allow_writes(), of_sync():
-            return await gateway.write("POST", HOST, _COLLECTION, form, FRIENDLY_NAME)
+            made = await gateway.write("POST", HOST, _COLLECTION, form, FRIENDLY_NAME)
+            return made if made.get("sid") else None
     except ApiError as refusal:
         if not refusal.ambiguous:
             raise

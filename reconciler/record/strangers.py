@@ -18,8 +18,10 @@ def refuse_stranger(record: Record, stack_id: str) -> Diagnostic | None:
     if record.stack_id in ("", stack_id):
         return None
     ours = f"id: {stack_id}" if stack_id else "no id"
+    stack, _, environment = record.owner.partition(".")
+    name = f"{stack} ({environment})" if environment else stack
     return error(
-        f"another repository applies a stack called {record.owner}: its id is {record.stack_id}, "
+        f"another repository applies a stack called {name}: its id is {record.stack_id}, "
         f"and these specs have {ours}",
         "Give this stack another name. Where it is that stack, or is to take its place, write "
         f"`id: {record.stack_id}` under `stack:`.",

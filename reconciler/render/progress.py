@@ -237,4 +237,4 @@ def _advice(outcome: _Outcome, commands: Commands) -> Iterator[tuple[str, str]]:
     else:
         says = "shows whether anything is left" if plan.diagnostics else "says that nothing is left to do"
         yield commands.plan, says
-        yield commands.destroy, "takes away all that this stack made"
+        yield commands.destroy, "closes all that this stack made"

@@ -17,6 +17,7 @@ from reconciler.reviewed.prints import (
     packed,
     reviewed,
     same_digest,
+    seal,
     secret_print,
     unpacked,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "packed",
     "reviewed",
     "same_digest",
+    "seal",
     "secret_print",
     "unpacked",
 ]

@@ -95,6 +95,11 @@ def secret_print(value: Value, key: bytes) -> str:
     return _short("secret", value_of(value, Ground(frozenset(), {})), key)
 
 
+def seal(data: object, key: bytes) -> str:
+    """Return what nobody without the key can put under other data: a digest alone proves nothing."""
+    return _short("seal", data, key)
+
+
 def packed(prints: Iterable[str]) -> str:
     """Return prints as one text: all have one length."""
     return "".join(sorted(prints))
