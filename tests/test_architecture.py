@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 US = "reconciler"
 MODULE_LINES, FUNCTION_LINES, MEDIAN_LINES = 400, 60, 10
-HEAVY = ("twilio", "deepdiff", "aiohttp")
+HEAVY = ("twilio", "deepdiff", "aiohttp", "cryptography")
 
 
 # --- reading modules ---------------------------------------------------------------------------------------
@@ -146,11 +146,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "diff": ("diff", "model", "kinds", "diagnostics", "transitions"),
     "brake": ("diagnostics",),
     "bodies": ("step",),
-    "gateway": ("model", "step", "diagnostics", "pace", "transport", "brake", "bodies"),
+    "answers": ("diagnostics",),
+    "gateway": ("model", "step", "diagnostics", "pace", "transport", "brake", "bodies", "answers"),
     "sending": ("diagnostics", "brake"),
     "executor": ("model", "step", "diagnostics", "kinds", "diff", "brake", "sending"),
     "record": ("record", "model", "step", "diagnostics", "brake", "gateway"),
-    "journal": ("diagnostics",),
+    "journal": ("diagnostics", "brake"),
     "applying": ("model", "diagnostics", "record", "reviewed", "safety", "workflow"),
     "observed": ("model", "diagnostics", "kinds", "pairing", "pools", "transitions"),
     "safety": ("model", "diagnostics"),
@@ -180,6 +181,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "twilio": ("gateway",),
     "deepdiff": ("diff",),
     "aiohttp": ("transport", "emulator"),
+    "cryptography": ("emulator.authority",),
     "yaml": ("yaml_nodes",),
     "click": ("cli",),
     "rich": ("cli",),

@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from reconciler.cli import cli
+from reconciler.cli.emulator import DEFAULT, Emulator
 from reconciler.diagnostics import ExitCode
 from reconciler.kinds import KINDS
 from reconciler.render.reference import reference
 from reconciler.variables import Inputs
 from reconciler.workflow import read_specs
-
-if TYPE_CHECKING:
-    import click
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -66,6 +64,12 @@ def test_commands_in_the_pages_exist(page: Path) -> None:
 
 
 def takes(command: click.Command, words: list[str]) -> bool:
+    """Whether a command line, from the command's own name on, has only options that it takes."""
+    words = words[: words.index("--")] if "--" in words else words
+    if isinstance(command, click.Group) and words[1:] and words[1] in command.commands:
+        return takes(command.commands[words[1]], words[1:])
+    if isinstance(command, Emulator) and words[1:]:
+        return takes(command.commands[DEFAULT], words)
     options = {name for parameter in command.params for name in parameter.opts}
     return all(word in options for word in words if word.startswith("-"))
 

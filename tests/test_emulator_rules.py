@@ -47,6 +47,7 @@ def store() -> Store:
     for _ in range(5):
         ask(store, "POST", "/Conversations/full/Webhooks", {**HOOK, **FILTER})
     ask(store, "POST", "/Conversations/done", {"State": "closed"})
+    ask(store, "POST", "/Configuration/Addresses", {"Type": "sms", "Address": "+15550100200"})
     return store
 
 
@@ -72,8 +73,11 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any]]] = [
     (20404, "DELETE", f"{M}/IM" + "0" * 32, {}),
     (20404, "GET", "/Services/IS" + "0" * 32 + "/Conversations", {}),
     (20004, "DELETE", NEW, {}),
-    (20501, "GET", "/Credentials", {}),
     (20501, "GET", f"{X}/Export", {}),
+    (20409, "POST", "/Configuration/Addresses", {"Type": "sms", "Address": "+15550100200"}),
+    (50054, "POST", "/Configuration/Webhooks", {"Filters": ["onSunrise"]}),
+    (50077, "POST", "/Configuration/Webhooks", {"PreWebhookUrl": "example.com"}),
+    (50078, "POST", "/Configuration/Webhooks", {"PostWebhookUrl": "example.com"}),
     (20001, "GET", f"{NEW}?PageSize=101", {}),
     (20001, "GET", f"{NEW}?PageSize=0", {}),
     (20001, "GET", f"{NEW}?PageToken=PTnonsense", {}),
@@ -223,7 +227,7 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any]]] = [
 ELSEWHERE = {20003, 20161, 20429, 50385, 50386, 50391, 50101, 50214, 50413, 50415, 50417, 50422}
 ELSEWHERE |= {50436, 50438, 50439, 50443, 50452}
 ELSEWHERE |= {54003, 54006, 54008, 54010, 54011, 54050, 54100, 54101, 54103, 54301, 54302, 70051}
-ELSEWHERE |= {50002, 50334}
+ELSEWHERE |= {50002, 50063, 50334}
 
 
 @pytest.mark.parametrize(("code", "method", "path", "form"), REFUSALS)

@@ -13,7 +13,8 @@ from .door import InProcess, ask
 from .errors import WorldError
 from .faults import Effect, FaultError, Interrupted, Match, Rule, When
 from .handle import handle
-from .home import Home, Running, open_home
+from .home import Home, Running, find_running, open_home
+from .phones import PhoneError
 from .store import ACCOUNT_SID, AUTH_TOKEN, Account, Store
 from .switches import Switches
 from .wire import Request, Response
@@ -32,6 +33,7 @@ __all__ = [
     "InProcess",
     "Interrupted",
     "Match",
+    "PhoneError",
     "Request",
     "Response",
     "Rule",
@@ -41,6 +43,7 @@ __all__ = [
     "When",
     "WorldError",
     "ask",
+    "find_running",
     "handle",
     "open_home",
     "serve",

@@ -17,6 +17,7 @@ from .wire import date_text
 
 if TYPE_CHECKING:
     from .call import Call, Reply
+    from .rows import Row
     from .store import Store
 
 _DEFAULT_SERVICE_NAME = "Default Conversations Service"
@@ -89,8 +90,14 @@ def delete_service(call: Call) -> Reply:
         raise ApiError(20001, "The default service cannot be deleted")
     for conversation in list(store.index.conversations.get(row.sid, ())):
         conversations.discard(store, conversation)
-    for owned in (*store.index.users.get(row.sid, ()), *store.index.roles.get(row.sid, ())):
-        store.remove(owned)
+    index, sid = store.index, row.sid
+    owned: list[Row] = [
+        *index.users.get(sid, ()),
+        *index.roles.get(sid, ()),
+        *index.push_bindings.get(sid, ()),
+    ]
+    for each in owned:
+        store.remove(each)
     store.remove(row)
     return 204, None
 

@@ -12,17 +12,22 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from . import control_events, control_page, control_phones, limits
+from .admin import answer as _json
+from .admin import refused as _refused
+from .admin import respond
 from .disk import FORMAT
 from .faults import FaultError, Rule
 from .handle import TABLES
 from .presets import PRESETS
-from .wire import Response, date_text
+from .wire import date_text
 
 if TYPE_CHECKING:
     from .store import Store
-    from .wire import Request
+    from .wire import Request, Response
 
 PREFIX = "/_emulator/"
+_PATHS = {**control_phones.PATHS, **control_page.PATHS, **control_events.PATHS, **limits.PATHS}
 _LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
@@ -31,14 +36,29 @@ def is_control(request: Request) -> bool:
     return request.target.startswith(PREFIX)
 
 
-def control(store: Store, request: Request) -> Response:
-    """Answer an admin request with JSON."""
+def name_of(request: Request) -> str:
+    """Return the part of an admin path after ``/_emulator/``."""
+    return request.target.removeprefix(PREFIX).partition("?")[0]
+
+
+def stranger(request: Request) -> Response | None:
+    """Return a refusal for who does not ask from this machine, or asks for a page of another origin."""
     if not _LOCAL_HOST.fullmatch(request.host):
         return _json(403, {"message": "Admin paths answer on 127.0.0.1 and localhost only"})
     if request.headers.get("origin", _origin(request)).lower() != _origin(request).lower():
         return _json(403, {"message": "Admin paths do not answer pages of another origin"})
+    return None
+
+
+def control(store: Store, request: Request) -> Response:
+    """Answer an admin request with JSON."""
+    wrong = stranger(request)
+    if wrong is not None:
+        return wrong
     store.advance(0)  # what is due by now has happened
-    name = request.target.removeprefix(PREFIX).partition("?")[0]
+    name = name_of(request)
+    if name in _PATHS:
+        return respond(store, request, _PATHS[name])
     match request.method, "faults" if name.startswith("faults/") else name:
         case "GET", "health":
             return _json(200, {"status": "ok", "pid": os.getpid()})
@@ -68,7 +88,11 @@ def _info(store: Store) -> dict[str, Any]:
             "faults": len(store.faults.rules()),
             "rows": len(store.index.rows),
             "operations": {
-                product: {"supported": table.supported, "all": len(table.operations)}
+                product: {
+                    "supported": table.count("supported"),
+                    "stored": table.count("stored"),
+                    "all": len(table.operations),
+                }
                 for product, table in TABLES.items()
             },
         }
@@ -76,10 +100,6 @@ def _info(store: Store) -> dict[str, Any]:
 
 def _origin(request: Request) -> str:
     return f"{request.scheme}://{request.host}"
-
-
-def _refused(request: Request) -> Response:
-    return _json(405, {"message": f"{request.target} does not take {request.method}"})
 
 
 def _faults(store: Store, request: Request, name: str) -> Response:
@@ -134,7 +154,3 @@ def _replacement(body: Any) -> tuple[str | list[Rule], int]:
     if not isinstance(body["rules"], list):
         raise FaultError("rules: is not a list")
     return [Rule.parsed(rule) for rule in body["rules"]], seed
-
-
-def _json(status: int, payload: dict[str, Any]) -> Response:
-    return Response(status, {"Content-Type": "application/json"}, json.dumps(payload).encode())

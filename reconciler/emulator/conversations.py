@@ -187,15 +187,19 @@ def _email(form: Form) -> dict[str, str | None]:
 
 def build(call: Call, asked: Wanted) -> Conversation:
     """Return the row of a new conversation, with the account's defaults where nothing was said."""
-    store = call.store
+    return built(call.store, call.service.sid, asked)
+
+
+def built(store: Store, service_sid: str, asked: Wanted) -> Conversation:
+    """Return the row of a new conversation of a service."""
     config = store.configuration
     now = store.today()
     name = asked.given.get("unique_name") or asked.given.get("friendly_name") or ""
     timers = {} if asked.has_timers else _default_timers(store)
     return Conversation(
-        sid=store.mint("CH", f"/Services/{call.service.sid}/Conversations", name),
+        sid=store.mint("CH", f"/Services/{service_sid}/Conversations", name),
         seq=store.next_seq(),
-        service_sid=call.service.sid,
+        service_sid=service_sid,
         state=asked.state or "active",
         **{
             "messaging_service_sid": config.default_messaging_service_sid,
@@ -249,13 +253,14 @@ def _rename(store: Store, conversation: Conversation, old_name: str | None) -> N
 
 def discard(store: Store, conversation: Conversation) -> None:
     """Take a conversation and all that is in it out of the world, freeing what it held."""
-    if conversation.state != "closed":
-        lifecycle.close(store, conversation)
     if conversation.unique_name is not None:
         key = (conversation.service_sid, conversation.unique_name)
         store.index.names.free(key, conversation.sid, store.now_s(), store.calls)
-    for row in store.children(conversation):
-        store.remove(row)
+    with store.events.silent():  # one event tells of the whole
+        if conversation.state != "closed":
+            lifecycle.close(store, conversation)
+        for row in store.children(conversation):
+            store.remove(row)
     store.remove(conversation)
     bindings.regroup(store, conversation)
     store.alarms.pop(conversation.sid, None)

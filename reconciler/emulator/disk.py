@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-FORMAT = 2  # 2: rows of Sync; a file of format 1 is read and becomes one of format 2
+FORMAT = 3  # 2: Sync, 3: the rest of Conversations; an older file is read and becomes one of this format
 APPLICATION_ID = 0x7265636F  # 'reco', in the file's header
 _HEADER_BYTES = 100
 _TABLES = """

@@ -13,13 +13,16 @@ from urllib.parse import urlencode, urlsplit
 
 from .faults import Interrupted
 from .handle import handle
+from .limits import too_many
 from .wire import FORM_TYPE, Request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from .faults import Effect
     from .store import Account, Store
     from .trouble import Course, Interceptor
+    from .wire import Response
 
 
 class InProcess:
@@ -58,6 +61,11 @@ class InProcess:
         self.calls += 1
         path = request.target.partition("?")[0]
         also = self._interceptor(self.calls, request.method, path) if self._interceptor else None
+        with self._store.limits.flight() as fits:
+            response = await self._answered(request, also, timeout_s) if fits else too_many(self._store)
+        return response.status, dict(response.headers), response.body
+
+    async def _answered(self, request: Request, also: Effect | None, timeout_s: float) -> Response:
         course = self._store.faults.meet(request, also)
         if course.before_s:
             await self._reach(course, timeout_s)
@@ -67,7 +75,7 @@ class InProcess:
             await self._sleep(min(course.after_s, patience_s))
         if response is None or (course.after_s and course.after_s >= patience_s):
             raise Interrupted
-        return response.status, dict(response.headers), response.body
+        return response
 
     async def _reach(self, course: Course, timeout_s: float) -> None:
         """Wait until a slow call is carried out; who gives up or is cancelled before does not stop it."""

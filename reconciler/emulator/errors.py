@@ -30,6 +30,10 @@ class WorldError(Exception):
     """The folder's world cannot be used; the message says why and what to do."""
 
 
+class AuthorityError(Exception):
+    """The certificates of tunnels cannot be kept where they belong; the text says where and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """The likely HTTP status of a code, whether it is more than likely, and what to say."""
@@ -47,6 +51,7 @@ CODES: dict[int, Code] = {
     20004: Code(405, "This resource does not take that method"),
     20161: Code(400, "The update carries no parameters"),
     20404: Code(404, "The requested resource was not found", sure=True),
+    20409: Code(409, "The account has a configuration of this address already"),
     20429: Code(429, "Too many requests", sure=True),
     20501: Code(501, "This operation is not emulated", sure=True),
     50000: Code(400, "FriendlyName is not provided"),
@@ -54,7 +59,10 @@ CODES: dict[int, Code] = {
     50003: Code(400, "FriendlyName is longer than 256 characters"),
     50004: Code(400, "UniqueName is longer than 256 characters"),
     50050: Code(404, "Service instance not found"),
+    50054: Code(400, "Webhook parameters are not valid"),
     50055: Code(400, "Webhook method must be GET or POST"),
+    50077: Code(400, "Pre-event webhook URL must be an absolute http or https URL"),
+    50063: Code(429, "Too many actions per second", sure=True),
     50078: Code(400, "Webhook URL must be an absolute http or https URL"),
     50100: Code(404, "Role not found"),
     50101: Code(404, "Role is not of the type that is needed here"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .errors import ApiError
 from .wire import date_seconds
@@ -149,3 +150,21 @@ def flag(form: Form, name: str) -> bool | None:
     if value.lower() not in ("true", "false"):
         raise ApiError(20001, f"{name} must be true or false")
     return value.lower() == "true"
+
+
+def web_url(value: str, code: int) -> str:
+    """Return an absolute http or https URL, or refuse with ``code``."""
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:
+        raise ApiError(code) from error
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise ApiError(code)
+    return value
+
+
+def http_method(value: str) -> str:
+    """Return GET or POST, given in any letter case, or refuse with 50055."""
+    if value.upper() not in ("GET", "POST"):
+        raise ApiError(50055)
+    return value.upper()

@@ -1,8 +1,9 @@
 """The whole of Twilio as one function: a world and a request in, a response out, no socket anywhere.
 
 Which product is meant follows from the Host header, else from a first path segment that is a product's host
-(then every URL in the answer keeps it), else it is Conversations. Faults wrap this function from outside
-(``trouble``): what happens before it was never processed, what happens after it is committed.
+(then every URL in the answer keeps it), else it is Conversations; any other host of Twilio's is not emulated.
+Faults wrap this function from outside (``trouble``): what happens before it was never processed, what happens
+after it is committed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import routes, sync_routes
 from .call import Asked, Call
 from .errors import ApiError
+from .events import Cause
 from .wire import Form, credentials_of, error_response, form_of, json_response
 
 if TYPE_CHECKING:
@@ -23,21 +25,31 @@ if TYPE_CHECKING:
     from .wire import Request, Response
 
 _PRODUCT_HOST = re.compile(r"([a-z-]+)((?:\.[a-z0-9-]+){0,2})\.twilio\.com(?::\d+)?", re.IGNORECASE)
+_OTHER_HOST = re.compile(r"(.*\.(?:twilio\.com|twil\.io))(?::\d+)?", re.IGNORECASE)
 _REGION = re.compile(r"[a-z]{2}\d")
 _HOME_REGION = "us1"
+_QUIET, _TELLING = (Cause("API", "API", webhooks=asked) for asked in (False, True))
 READS = ("GET", "HEAD", "OPTIONS")
 TABLES = {"conversations": routes.TABLE, "sync": sync_routes.TABLE}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request goes: product, region, the URL before the path, the path (raw) and the query."""
+    """Where a request goes: product, region, the URL before the path, the path (raw) and the query.
+
+    A host of Twilio's that is no product's stands for itself.
+    """
 
     product: str
     region: str
     origin: str
     path: str
     query: str
+
+    @property
+    def domain(self) -> str:
+        """The host of the product, in its home region."""
+        return self.product if "." in self.product else f"{self.product}.twilio.com"
 
 
 def handle(store: Store, request: Request) -> Response:
@@ -59,21 +71,30 @@ def process(store: Store, request: Request, number: int) -> Response:
     """Answer a call that has arrived as this number, and commit."""
     with store.lock:
         place = locate(request)
-        headers = {"X-API-Domain": f"{place.product}.twilio.com"}
+        headers = {"X-API-Domain": place.domain}
         try:
-            status, payload = _answer(store, request, place)
+            with store.events.caused_by(_cause(request)):
+                status, payload = _answer(store, request, place)
             if isinstance(payload, dict) and "revision" in payload:
                 headers["ETag"] = payload["revision"]  # documented: they correspond one to one
             response = json_response(status, payload, number, headers)
             store.committed += request.method not in READS
         except ApiError as error:
             response = error_response(error, store.switches, number, headers)
+        store.clock.settle()  # what the call set going and needs no time
         store.commit()
         return response
 
 
+def _cause(request: Request) -> Cause:
+    """Return who causes what a call does; by REST webhooks are asked for with a header (documented)."""
+    return _TELLING if request.headers.get("x-twilio-webhook-enabled", "").lower() == "true" else _QUIET
+
+
 def _answer(store: Store, request: Request, place: Place) -> Reply:
     handler, asked = _routed(store, request, place)
+    if isinstance(asked, Call) and request.method not in READS:
+        store.limits.count(asked, store.now_s())
     return handler(asked)
 
 
@@ -84,12 +105,12 @@ def routed(store: Store, request: Request) -> Call | None:
 
 
 def _routed(store: Store, request: Request, place: Place) -> tuple[Handler, Asked]:
+    table = TABLES.get(place.product)
+    if table is None:
+        raise ApiError(20501, f"{place.domain} is not emulated")
     credentials = credentials_of(request)
     if credentials is None or not store.account.admits(*credentials):
         raise ApiError(20003)
-    table = TABLES.get(place.product)
-    if table is None:
-        raise ApiError(20501, f"{place.product}.twilio.com is not emulated")
     if place.region != _HOME_REGION:
         raise ApiError(50385) if place.product == "conversations" else _elsewhere(place)
     if place.product == "sync" and not store.account.sync:
@@ -136,6 +157,8 @@ def locate(request: Request) -> Place:
     by_host = _PRODUCT_HOST.fullmatch(request.host)
     if by_host:
         return Place(by_host[1].lower(), _region(by_host[2]), origin, path, query)
+    if other := _OTHER_HOST.fullmatch(request.host):
+        return Place(other[1].lower(), _HOME_REGION, origin, path, query)
     first = path[1:].partition("/")[0]
     by_path = _PRODUCT_HOST.fullmatch(first)
     if by_path:

@@ -66,6 +66,11 @@ class Home:
         beside.replace(path)
 
 
+def find_running(folder: Path) -> Running | None:
+    """Return the server that has the world of a folder, if there is one that answers."""
+    return _server(folder / FOLDER)
+
+
 @contextlib.contextmanager
 def open_home(
     folder: Path,

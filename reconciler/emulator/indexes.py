@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, TypeVar
 from .claims import Claims
 from .ordered import Ordered
 from .rows import (
+    AddressConfiguration,
+    ChannelMessage,
     Conversation,
+    Credential,
     Document,
+    Handset,
     Message,
     Participant,
+    PushBinding,
+    Receipt,
     Role,
     Row,
     Service,
@@ -26,7 +32,7 @@ from .rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Iterator
 
     from .faults import Effect
     from .switches import Switches
@@ -56,6 +62,14 @@ class Indexes:
         self.participants: dict[str, Ordered[Participant]] = {}
         self.webhooks: dict[str, Ordered[Webhook]] = {}
         self.messages: dict[str, Ordered[Message]] = {}
+        self.receipts: dict[str, Ordered[Receipt]] = {}
+        self.handsets: dict[str, Handset] = {}
+        self.channel_messages: dict[str, Ordered[ChannelMessage]] = {}
+        self.address_configurations: Ordered[AddressConfiguration] = Ordered()
+        self.address_configuration_of: dict[str, AddressConfiguration] = {}
+        self.credentials: Ordered[Credential] = Ordered()
+        self.push_bindings: dict[str, Ordered[PushBinding]] = {}
+        self.push_bindings_of: dict[tuple[str, str], Ordered[PushBinding]] = {}
         self.user_of: dict[tuple[str, str], User] = {}
         self.participant_of: dict[tuple[str, str], Participant] = {}
         self.by_identity: dict[tuple[str, str], Ordered[Participant]] = {}
@@ -63,7 +77,7 @@ class Indexes:
         self.names = Claims(switches.name_release_lag_s, switches.name_release_lag_calls)
         self.pairs = Claims(switches.pair_release_lag_s, switches.pair_release_lag_calls)
         self.groups = Claims()
-        self.group_of: dict[str, Hashable] = {}
+        self.group_of: dict[str, frozenset[str]] = {}
         self.sync_services: Ordered[SyncService] = Ordered()
         self.sync_service_of: dict[str, SyncService] = {}
         self.documents: dict[str, Ordered[Document]] = {}
@@ -95,6 +109,10 @@ class Indexes:
                 _into(self.webhooks, row.conversation_sid, key, row)
             case Message():
                 _into(self.messages, row.conversation_sid, row.index, row)
+            case Receipt() | Handset() | ChannelMessage():
+                self._add_delivery(row, key)
+            case AddressConfiguration() | Credential() | PushBinding():
+                self._add_setting(row, key)
             case User():
                 _into(self.users, row.service_sid, key, row)
                 self.user_of[row.service_sid, row.identity] = row
@@ -118,6 +136,10 @@ class Indexes:
                 _out_of(self.webhooks, row.conversation_sid, key)
             case Message():
                 _out_of(self.messages, row.conversation_sid, row.index)
+            case Receipt() | Handset() | ChannelMessage():
+                self._discard_delivery(row, key)
+            case AddressConfiguration() | Credential() | PushBinding():
+                self._discard_setting(row, key)
             case User():
                 _out_of(self.users, row.service_sid, key)
                 del self.user_of[row.service_sid, row.identity]
@@ -156,6 +178,46 @@ class Indexes:
             _out_of(self.by_identity, (row.service_sid, row.identity), key)
         if row.address is not None:
             _out_of(self.by_address, (row.service_sid, row.address), key)
+
+    def _add_delivery(self, row: Receipt | Handset | ChannelMessage, key: int) -> None:
+        match row:
+            case Receipt():
+                _into(self.receipts, row.message_sid, key, row)
+            case Handset():
+                self.handsets[row.address] = row
+            case ChannelMessage():
+                _into(self.channel_messages, row.address, row.seq, row)
+
+    def _discard_delivery(self, row: Receipt | Handset | ChannelMessage, key: int) -> None:
+        match row:
+            case Receipt():
+                _out_of(self.receipts, row.message_sid, key)
+            case Handset():
+                del self.handsets[row.address]
+            case ChannelMessage():
+                _out_of(self.channel_messages, row.address, row.seq)
+
+    def _add_setting(self, row: AddressConfiguration | Credential | PushBinding, key: int) -> None:
+        match row:
+            case AddressConfiguration():
+                self.address_configurations.add(key, row)
+                self.address_configuration_of[row.channel_address] = row
+            case Credential():
+                self.credentials.add(key, row)
+            case PushBinding():
+                _into(self.push_bindings, row.service_sid, key, row)
+                _into(self.push_bindings_of, (row.service_sid, row.identity), key, row)
+
+    def _discard_setting(self, row: AddressConfiguration | Credential | PushBinding, key: int) -> None:
+        match row:
+            case AddressConfiguration():
+                self.address_configurations.discard(key)
+                del self.address_configuration_of[row.channel_address]
+            case Credential():
+                self.credentials.discard(key)
+            case PushBinding():
+                _out_of(self.push_bindings, row.service_sid, key)
+                _out_of(self.push_bindings_of, (row.service_sid, row.identity), key)
 
     def _add_sync(self, row: SyncService | Document, key: int) -> None:
         if isinstance(row, Document):

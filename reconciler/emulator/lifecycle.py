@@ -8,6 +8,7 @@ instants.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ def restart_timers(store: Store, conversation: Conversation, which: Iterable[str
 def activity(store: Store, conversation: Conversation) -> None:
     """Let a message wake an inactive conversation and start its timers again."""
     if conversation.state == "inactive":
-        store.update(conversation, state="active", date_updated=store.today())
+        with store.events.caused_by(replace(store.events.cause, reason="EVENT")):
+            store.update(conversation, state="active", date_updated=store.today())
     if conversation.inactive_after_s is not None or conversation.closed_after_s is not None:
         restart_timers(store, conversation)
 

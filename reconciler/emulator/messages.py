@@ -1,4 +1,4 @@
-"""Messages: turns calls on ``/Conversations/{…}/Messages`` into rows. Carrying them to anyone comes later.
+"""Messages: turns calls on ``/Conversations/{…}/Messages`` into rows, and puts them on their way.
 
 Sources: OpenAPI of the Message resource, error pages 50503–50541, 50513 (observed), documented limits. An
 index is never used twice; a message wakes an inactive conversation and starts its timers again (documented).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, fields, lifecycle
+from . import bindings, delivery, fields, lifecycle, rules
 from .errors import ApiError
 from .ordered import Selection
 from .pages import page
@@ -39,12 +39,28 @@ def create(call: Call) -> Reply:
         raise ApiError(50503)
     if content_sid is not None:  # documented: then Body and MediaSid are ignored
         given["body"] = media_sid = None
-    row = _built(store, conversation, given)
-    row.media_sid, row.content_sid, row.content_variables = media_sid, content_sid, variables
+    given |= {"media_sid": media_sid, "content_sid": content_sid, "content_variables": variables}
+    given["media"] = [] if media_sid is None else [medium(media_sid)]
+    author = rules.writer(store.participants(conversation), given.get("author") or "system")
+    return 201, show(call, post(store, conversation, given, author))
+
+
+def post(
+    store: Store,
+    conversation: Conversation,
+    given: dict[str, Any],
+    author: Participant | None,
+    *,
+    carried: bool = False,
+) -> Message:
+    """Add a message and send it to all others; ``carried``: a group's channel has brought it to them."""
+    found = [] if carried else delivery.ways(store, conversation, author)
+    row = _built(store, conversation, given, author, len(found))
     store.insert(row)
     store.update(conversation, next_index=row.index + 1)
     lifecycle.activity(store, conversation)
-    return 201, show(call, row)
+    delivery.send(store, conversation, row, found)
+    return row
 
 
 def fetch(call: Call) -> Reply:
@@ -65,8 +81,11 @@ def update(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    """DELETE: 204; the index stays used."""
-    call.store.remove(call.child(Message, call.clearable_conversation()))
+    """DELETE with its receipts: 204; the index stays used."""
+    row = call.child(Message, call.clearable_conversation())
+    for receipt in list(call.store.receipts(row)):
+        call.store.remove(receipt)
+    call.store.remove(row)
     return 204, None
 
 
@@ -131,16 +150,21 @@ def _variables(form: Form, content_sid: str | None) -> str | None:
     return value
 
 
-def _built(store: Store, conversation: Conversation, given: dict[str, Any]) -> Message:
+def _built(
+    store: Store,
+    conversation: Conversation,
+    given: dict[str, Any],
+    author: Participant | None,
+    recipients: int,
+) -> Message:
     now, index = store.today(), conversation.next_index
-    author = given.get("author") or "system"
-    members = store.participants(conversation)
-    writer = next((row for row in members if author in _names(row)), None)
     filled = {
-        "author": author,
         "body": None,
         "attributes": "{}",
         "subject": None,
+        "media_sid": None,
+        "content_sid": None,
+        "content_variables": None,
         "date_created": now,
         "date_updated": now,
     }
@@ -149,31 +173,26 @@ def _built(store: Store, conversation: Conversation, given: dict[str, Any]) -> M
         seq=store.next_seq(),
         conversation_sid=conversation.sid,
         index=index,
-        participant_sid=writer.sid if writer else None,
-        media_sid=None,
-        content_sid=None,
-        content_variables=None,
-        recipients=sum(row.address is not None and row is not writer for row in members),
-        **{**filled, **given, "author": author},
+        participant_sid=author.sid if author else None,
+        recipients=recipients,
+        **{**filled, **given, "author": given.get("author") or "system"},
     )
 
 
-def _names(row: Participant) -> tuple[str | None, ...]:
-    return (row.identity, row.address, row.projected_address)
+def medium(
+    sid: str, content_type: str = "application/octet-stream", name: str | None = None
+) -> dict[str, Any]:
+    """Return what a message tells of an attachment; its bytes are not here."""
+    return {"sid": sid, "size": 0, "content_type": content_type, "filename": name}
 
 
-def _delivery(row: Message) -> dict[str, Any] | None:
-    """Return null without recipients outside chat (observed); nothing is sent yet, so every count is none."""
-    if not row.recipients:
-        return None
-    counts = dict.fromkeys(("sent", "delivered", "read", "failed", "undelivered"), "none")
-    return {"total": row.recipients, **counts}
+def _delivery(store: Store, row: Message) -> dict[str, Any] | None:
+    statuses = [receipt.status for receipt in store.receipts(row)]
+    return rules.totals(statuses, row.recipients, store.switches.delivery_totals)
 
 
 def _media(row: Message) -> list[dict[str, Any]] | None:
-    if row.media_sid is None:
-        return None
-    return [{"sid": row.media_sid, "size": 0, "content_type": "application/octet-stream", "filename": None}]
+    return row.media or (None if row.media_sid is None else [medium(row.media_sid)])
 
 
 def show(call: Call, row: Message) -> dict[str, Any]:
@@ -193,7 +212,7 @@ def show(call: Call, row: Message) -> dict[str, Any]:
         "date_created": date_text(row.date_created),
         "date_updated": date_text(row.date_updated),
         "index": row.index,
-        "delivery": _delivery(row),
+        "delivery": _delivery(call.store, row),
         "content_sid": row.content_sid,
         "url": url,
         "links": {"delivery_receipts": f"{url}/Receipts", "channel_metadata": f"{url}/ChannelMetadata"},

@@ -22,19 +22,30 @@ Ways = dict[str, Handler | None]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: Twilio's name for it, where it is, and what performs it (None: not emulated)."""
+    """One operation: Twilio's name for it, where it is, and what performs it (None: not emulated).
+
+    ``stored`` says that what it keeps has no effect here beyond being read again.
+    """
 
     name: str
     method: str
     path: str
     handler: Handler | None
+    stored: bool = False
+
+    @property
+    def state(self) -> str:
+        """How far it is emulated, as the parity table says it."""
+        return "501" if self.handler is None else "stored" if self.stored else "supported"
 
 
-def spread(path: str, name: str, ways: Ways, instance: str = "/{Sid}") -> Iterator[Operation]:
+def spread(
+    path: str, name: str, ways: Ways, instance: str = "/{Sid}", *, stored: bool = False
+) -> Iterator[Operation]:
     """Give the operations of a collection and its instances."""
     for way, handler in ways.items():
         full = path if way in ("Create", "List") else path + instance
-        yield Operation(way + name, _METHODS[way], full, handler)
+        yield Operation(way + name, _METHODS[way], full, handler, stored)
 
 
 @dataclass(slots=True)
@@ -75,10 +86,16 @@ class Table:
         self.operations = operations
         self._tree = _tree(operations)
 
-    @property
-    def supported(self) -> int:
-        """How many operations are emulated."""
-        return sum(operation.handler is not None for operation in self.operations)
+    def count(self, state: str) -> int:
+        """Return how many operations are supported, stored or 501."""
+        return sum(operation.state == state for operation in self.operations)
+
+    def summary(self) -> str:
+        """Return the totals as a sentence."""
+        stored = self.count("stored")
+        rest = f", {stored} are stored" if stored else ""
+        count, product = len(self.operations), self.product
+        return f"{self.count('supported')} of {count} operations of {product} are supported{rest}."
 
     def match(self, method: str, path: str) -> Match | None:
         """Return where a path (below ``/v1``, percent-encoded) leads, or None if the table does not have it.
@@ -102,9 +119,9 @@ class Table:
         return Match(operation, dict(zip(names, values, strict=True)))
 
     def parity(self) -> str:
-        """Return the operations as a Markdown table: supported, or a loud 501."""
+        """Return the operations as a Markdown table: supported, stored, or a loud 501."""
         lines = ["| Operation | Method | Path | |", "|---|---|---|---|"]
         for operation in sorted(self.operations, key=lambda found: (found.path, found.name)):
-            state = "supported" if operation.handler else "501"
-            lines.append(f"| {operation.name} | {operation.method} | `/v1{operation.path}` | {state} |")
+            where = f"`/v1{operation.path}` | {operation.state}"
+            lines.append(f"| {operation.name} | {operation.method} | {where} |")
         return "\n".join(lines) + "\n"

@@ -31,6 +31,10 @@ class Ordered(Generic[R]):
     def __iter__(self) -> Iterator[R]:
         return iter(self.rows)
 
+    def after(self, key: int) -> int:
+        """Return how many rows come after a key."""
+        return len(self.keys) - bisect_right(self.keys, key)
+
     def add(self, key: int, row: R) -> None:
         """Put a row in its place; a key is used once."""
         at = bisect_left(self.keys, key) if self.keys and key <= self.keys[-1] else len(self.keys)

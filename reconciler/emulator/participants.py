@@ -84,7 +84,7 @@ def update(call: Call) -> Reply:
         raise ApiError(50441)
     changes: dict[str, Any] = {"date_updated": store.today(), **fields.dates(call.form)}
     changes |= _attributes(store, call.form) | _role(store, conversation.service_sid, call.form)
-    changes |= _read_marks(call.form) | _projected(store, conversation, participant, call.form)
+    changes |= read_marks(call.form) | _projected(store, conversation, participant, call.form)
     changes |= _identity(conversation, participant, call)
     store.update(participant, **changes)
     if "projected_address" in changes:
@@ -221,7 +221,8 @@ def _role(store: Store, service_sid: str, form: Form) -> dict[str, str]:
     return {"role_sid": role_sid}
 
 
-def _read_marks(form: Form) -> dict[str, Any]:
+def read_marks(form: Form) -> dict[str, Any]:
+    """Return how far someone has read, as a form sets it; an empty value or ``null`` is not at all."""
     changes: dict[str, Any] = {}
     if (index := form.get("LastReadMessageIndex")) is not None:
         changes["last_read_message_index"] = None if index in _NOTHING else fields.whole_number(index, 50421)

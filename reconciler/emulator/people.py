@@ -167,8 +167,8 @@ def _user_fields(call: Call) -> dict[str, Any]:
     return given
 
 
-def _user(call: Call) -> User:
-    name = call.ids["Sid"]
+def named_user(call: Call, name: str) -> User:
+    """Return the user of a service by SID or identity, or refuse with 20404."""
     row = call.store.index.rows.get(name)
     if not isinstance(row, User) or row.service_sid != call.service.sid:
         row = call.store.index.user_of.get((call.service.sid, name))
@@ -178,13 +178,23 @@ def _user(call: Call) -> User:
 
 
 def fetch_user(call: Call) -> Reply:
-    """GET by SID or identity."""
-    return 200, show_user(call, _user(call))
+    """GET by SID or identity; only here is told whether the user can be reached (documented)."""
+    row = named_user(call, call.ids["Sid"])
+    return 200, {**show_user(call, row), **_reach(call, row)}
+
+
+def _reach(call: Call, row: User) -> dict[str, bool | None]:
+    """Return whether a push would find the user, null while reachability is off or no device is registered.
+
+    Nobody is ever online: chat clients have no door here.
+    """
+    devices = call.store.index.push_bindings_of.get((row.service_sid, row.identity))
+    return {"is_notifiable": True} if devices and call.service.reachability_enabled else {}
 
 
 def update_user(call: Call) -> Reply:
     """POST the instance."""
-    row = _user(call)
+    row = named_user(call, call.ids["Sid"])
     call.require_change(("FriendlyName", "Attributes", "RoleSid"))
     call.store.update(row, **{"date_updated": call.store.today(), **_user_fields(call)})
     return 200, show_user(call, row)
@@ -192,12 +202,14 @@ def update_user(call: Call) -> Reply:
 
 def delete_user(call: Call) -> Reply:
     """DELETE: 204; the user leaves the service's conversations (documented for Chat)."""
-    store, row = call.store, _user(call)
+    store, row = call.store, named_user(call, call.ids["Sid"])
     for participant in list(store.index.by_identity.get((row.service_sid, row.identity), ())):
         store.remove(participant)
         conversation = store.conversation(participant.conversation_sid)
         if conversation is not None:
             bindings.release(store, conversation, participant)
+    for device in list(store.index.push_bindings_of.get((row.service_sid, row.identity), ())):
+        store.remove(device)
     store.remove(row)
     return 204, None
 

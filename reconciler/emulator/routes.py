@@ -7,16 +7,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import accounts, conversations, memberships, messages, participants, people, together, webhooks
+from . import (
+    accounts,
+    address_configurations,
+    configuration_webhooks,
+    conversations,
+    credentials,
+    memberships,
+    messages,
+    notifications,
+    participants,
+    people,
+    push_bindings,
+    receipts,
+    together,
+    user_conversations,
+    webhooks,
+)
 from .operations import Operation, Table, Ways, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SERVICE = "/Services/{ChatServiceSid}"
-_CRUD: Ways = dict.fromkeys(("Create", "List", "Fetch", "Update", "Delete"))
-_READ: Ways = dict.fromkeys(("List", "Fetch"))
-_SINGLE: Ways = dict.fromkeys(("Fetch", "Update"))
 
 # Path below /v1, name in operations, ways. A collection and its instances ({Sid}) are one entry.
 _TWICE: tuple[tuple[str, str, Ways], ...] = (
@@ -64,7 +77,11 @@ _TWICE: tuple[tuple[str, str, Ways], ...] = (
             "Delete": messages.delete,
         },
     ),
-    ("/Conversations/{ConversationSid}/Messages/{MessageSid}/Receipts", "ConversationMessageReceipt", _READ),
+    (
+        "/Conversations/{ConversationSid}/Messages/{MessageSid}/Receipts",
+        "ConversationMessageReceipt",
+        {"List": receipts.listing, "Fetch": receipts.fetch},
+    ),
     ("/ConversationWithParticipants", "ConversationWithParticipants", {"Create": together.create}),
     ("/ParticipantConversations", "ParticipantConversation", {"List": memberships.listing}),
     (
@@ -101,26 +118,72 @@ _ONCE: tuple[tuple[str, str, Ways], ...] = (
             "Delete": accounts.delete_service,
         },
     ),
-    ("/Configuration/Addresses", "ConfigurationAddress", _CRUD),
-    ("/Credentials", "Credential", _CRUD),
-    (f"{_SERVICE}/Bindings", "ServiceBinding", dict.fromkeys(("List", "Fetch", "Delete"))),
+    (
+        "/Configuration/Addresses",
+        "ConfigurationAddress",
+        {
+            "Create": address_configurations.create,
+            "List": address_configurations.listing,
+            "Fetch": address_configurations.fetch,
+            "Update": address_configurations.update,
+            "Delete": address_configurations.delete,
+        },
+    ),
+    (
+        "/Credentials",
+        "Credential",
+        {
+            "Create": credentials.create,
+            "List": credentials.listing,
+            "Fetch": credentials.fetch,
+            "Update": credentials.update,
+            "Delete": credentials.delete,
+        },
+    ),
+    (
+        f"{_SERVICE}/Bindings",
+        "ServiceBinding",
+        {
+            "List": push_bindings.listing,
+            "Fetch": push_bindings.fetch,
+            "Delete": push_bindings.delete,
+        },
+    ),
 )
-_USER_CONVERSATIONS = dict.fromkeys(("List", "Fetch", "Update", "Delete"))
+_USER_CONVERSATIONS: Ways = {
+    "List": user_conversations.listing,
+    "Fetch": user_conversations.fetch,
+    "Update": user_conversations.update,
+    "Delete": user_conversations.delete,
+}
 _SINGLETONS: tuple[tuple[str, str, Ways], ...] = (
     (
         "/Configuration",
         "Configuration",
         {"Fetch": accounts.fetch_configuration, "Update": accounts.update_configuration},
     ),
-    ("/Configuration/Webhooks", "ConfigurationWebhook", _SINGLE),
+    (
+        "/Configuration/Webhooks",
+        "ConfigurationWebhook",
+        {"Fetch": configuration_webhooks.fetch, "Update": configuration_webhooks.update},
+    ),
     (
         f"{_SERVICE}/Configuration",
         "ServiceConfiguration",
         {"Fetch": accounts.fetch_service_configuration, "Update": accounts.update_service_configuration},
     ),
-    (f"{_SERVICE}/Configuration/Webhooks", "ServiceWebhookConfiguration", _SINGLE),
-    (f"{_SERVICE}/Configuration/Notifications", "ServiceNotification", _SINGLE),
+    (
+        f"{_SERVICE}/Configuration/Webhooks",
+        "ServiceWebhookConfiguration",
+        {"Fetch": configuration_webhooks.fetch_service, "Update": configuration_webhooks.update_service},
+    ),
+    (
+        f"{_SERVICE}/Configuration/Notifications",
+        "ServiceNotification",
+        {"Fetch": notifications.fetch, "Update": notifications.update},
+    ),
 )
+_STORED = ("Credential", "ServiceBinding", "ServiceNotification")  # no push is ever sent
 
 
 def _operations() -> Iterator[Operation]:
@@ -131,9 +194,9 @@ def _operations() -> Iterator[Operation]:
         path = f"{start}/Users/{{UserSid}}/Conversations"
         yield from spread(path, f"{word}Conversation", _USER_CONVERSATIONS, "/{ConversationSid}")
     for path, name, ways in _ONCE:
-        yield from spread(path, name, ways)
+        yield from spread(path, name, ways, stored=name in _STORED)
     for path, name, ways in _SINGLETONS:
-        yield from spread(path, name, ways, "")
+        yield from spread(path, name, ways, "", stored=name in _STORED)
 
 
 TABLE = Table("Conversations v1", tuple(_operations()))

@@ -7,11 +7,12 @@ as it was sent (attributes verbatim); what a reader sees is made by the module o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(slots=True)
 class Configuration:
-    """The account's own settings (OpenAPI ``/v1/Configuration``); one row a world."""
+    """The account's own settings (OpenAPI ``/v1/Configuration``) and webhooks; one row a world."""
 
     sid: str
     seq: int
@@ -19,11 +20,42 @@ class Configuration:
     default_messaging_service_sid: str
     default_inactive_timer: str | None = None
     default_closed_timer: str | None = None
+    pre_webhook_url: str | None = None
+    post_webhook_url: str | None = None
+    webhook_filters: list[str] | None = field(default_factory=list)
+    webhook_method: str | None = "POST"
+    webhook_target: str = "webhook"
+
+
+@dataclass(slots=True)
+class AddressConfiguration:
+    """What becomes of a message to one of the account's addresses that no conversation waits for.
+
+    ``channel_address`` is the address as such a message carries it, with its channel's prefix.
+    """
+
+    sid: str
+    seq: int
+    address: str
+    channel_address: str
+    type: str
+    friendly_name: str | None
+    address_country: str | None
+    enabled: bool
+    creation_type: str | None
+    conversation_service_sid: str | None
+    webhook_url: str | None
+    webhook_method: str | None
+    webhook_filters: list[str] | None
+    studio_flow_sid: str | None
+    studio_retry_count: int | None
+    date_created: int
+    date_updated: int
 
 
 @dataclass(slots=True)
 class Service:
-    """A namespace of unique names, users and roles, with its configuration."""
+    """A namespace of unique names, users and roles, with its configuration, webhooks and notifications."""
 
     sid: str
     seq: int
@@ -34,6 +66,11 @@ class Service:
     conversation_role_sid: str = ""
     service_role_sid: str = ""
     reachability_enabled: bool = False
+    pre_webhook_url: str | None = None
+    post_webhook_url: str | None = None
+    webhook_filters: list[str] | None = None
+    webhook_method: str | None = None
+    notifications: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -108,6 +145,7 @@ class Participant:
     date_updated: int
     last_read_message_index: int | None = None
     last_read_timestamp: str | None = None
+    notification_level: str = "default"
 
 
 @dataclass(slots=True)
@@ -144,6 +182,94 @@ class Message:
     content_variables: str | None
     subject: str | None
     recipients: int
+    date_created: int
+    date_updated: int
+    media: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a message on its way to one participant; no status: it is still inside Twilio."""
+
+    sid: str
+    seq: int
+    conversation_sid: str
+    message_sid: str
+    participant_sid: str
+    channel_message_sid: str
+    date_created: int
+    date_updated: int | None = None
+    status: str | None = None
+    error_code: int = 0
+
+
+@dataclass(slots=True)
+class Handset:
+    """A phone on one channel: ``inbound_s`` is when it last wrote to whom, ``opted_out`` whom it stopped."""
+
+    sid: str
+    seq: int
+    address: str
+    online: bool = True
+    opted_out: list[str] = field(default_factory=list)
+    inbound_s: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ChannelMessage:
+    """A message between us and one handset, as its channel carries it: inbound is what the handset wrote.
+
+    ``peer`` is whom the handset sees: a sender of ours, or the others of a group. ``due_s`` is when its way
+    goes on by itself; ``reason`` says why an inbound one is in no conversation.
+    """
+
+    sid: str
+    seq: int
+    address: str
+    peer: str
+    direction: str
+    from_: str
+    to: list[str]
+    body: str | None
+    media: list[dict[str, Any]]
+    subject: str | None
+    content_sid: str | None
+    status: str
+    date_created: int
+    error_code: int = 0
+    due_s: float | None = None
+    conversation_sid: str | None = None
+    message_sid: str | None = None
+    participant_sid: str | None = None
+    receipt_sid: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Credential:
+    """Leave to send through a push service; the secrets that grant it are not kept."""
+
+    sid: str
+    seq: int
+    type: str
+    friendly_name: str | None
+    sandbox: bool
+    date_created: int
+    date_updated: int
+
+
+@dataclass(slots=True)
+class PushBinding:
+    """A device that a chat client registered for an identity's push notifications."""
+
+    sid: str
+    seq: int
+    service_sid: str
+    identity: str
+    endpoint: str
+    binding_type: str
+    credential_sid: str
+    message_types: list[str]
     date_created: int
     date_updated: int
 
@@ -190,6 +316,12 @@ Row = (
     | Participant
     | Webhook
     | Message
+    | Receipt
+    | Handset
+    | ChannelMessage
+    | AddressConfiguration
+    | Credential
+    | PushBinding
     | SyncService
     | Document
 )
@@ -202,6 +334,12 @@ KINDS: dict[str, type[Row]] = {
     "participant": Participant,
     "webhook": Webhook,
     "message": Message,
+    "receipt": Receipt,
+    "handset": Handset,
+    "channel_message": ChannelMessage,
+    "address_configuration": AddressConfiguration,
+    "credential": Credential,
+    "push_binding": PushBinding,
     "sync_service": SyncService,
     "document": Document,
 }

@@ -1,25 +1,35 @@
 """The loopback door: turns a socket on 127.0.0.1 into calls of ``trouble`` and ``control``.
 
-Nothing is ever forwarded: there is no client in here, only a server. aiohttp is imported by this module
-alone.
+Each connection is looked at by ``tunnel`` first; who calls through one calls Twilio's own host. Nothing is
+ever forwarded: there is no client in here, only a server. aiohttp is imported by this module alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
+import os
 import threading
+import weakref
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .control import control, is_control
+from . import following
+from .control import control, is_control, name_of, stranger
+from .control_events import stream_start, stream_text, wants_stream
+from .limits import too_many
+from .page_files import is_page, page
+from .tunnel import Hall, misdirected
 from .wire import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import ssl
+    from collections.abc import Callable, Iterator
 
     from .store import Store
     from .trouble import Course, Interceptor
@@ -27,6 +37,8 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 1.0
+_HEARTBEAT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,50 +47,126 @@ class Server:
 
     url: str
     port: int
-    _runner: web.ServerRunner
+    _listener: asyncio.Server
+    _hall: Hall
+    _speaking: weakref.WeakSet[web.Server]
+    """Whoever speaks HTTP, one for each connection, which is gone when its connection is."""
+    _time: asyncio.Task[None]
+    _followers: set[asyncio.Task[None]]
 
     async def close(self) -> None:
         """Stop listening and end what is under way."""
-        await self._runner.cleanup()
+        self._listener.close()
+        for task in (self._time, *self._followers):
+            task.cancel()
+        self._hall.dismiss()
+        await asyncio.sleep(0)  # what had just been accepted is there now
+        speaking = tuple(self._speaking)
+        for one in speaking:
+            one.pre_shutdown()
+        await asyncio.gather(*(one.shutdown(_STOP_TIMEOUT_S) for one in speaking))
+        self._hall.abort()
+        await asyncio.sleep(0)  # what was cut is closed now
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._time
 
 
-async def serve(store: Store, port: int, interceptor: Interceptor | None = None) -> Server:
+async def serve(
+    store: Store,
+    port: int,
+    interceptor: Interceptor | None = None,
+    tls: Callable[[str], ssl.SSLContext] | None = None,
+) -> Server:
     """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError when the port is taken.
 
-    `interceptor` is asked at each call of Twilio, as that of ``InProcess`` is.
+    `interceptor` is asked at each call of Twilio, as that of ``InProcess`` is. `tls` makes the TLS of a host
+    for tunnels; left out, by this person's own authority.
     """
     numbers = itertools.count(1)
+    speaking: weakref.WeakSet[web.Server] = weakref.WeakSet()
+    followers: set[asyncio.Task[None]] = set()
 
     def course_of(request: Request) -> Course:
         path = request.target.partition("?")[0]
         also = interceptor(next(numbers), request.method, path) if interceptor else None
         return store.faults.meet(request, also)
 
-    async def answer(incoming: web.BaseRequest) -> web.Response:
+    async def answer(incoming: web.BaseRequest, inside: str) -> web.StreamResponse:
+        host = incoming.headers.get("Host", _HOST)
+        if refusal := misdirected(incoming.raw_path, host, inside):
+            return web.Response(status=refusal[0], text=refusal[1])
         request = Request(
             method=incoming.method,
             target=incoming.raw_path,
             headers={name.lower(): value for name, value in incoming.headers.items()},
             body=await incoming.read(),
-            scheme="http",
-            host=incoming.headers.get("Host", _HOST),
+            scheme="https" if inside else "http",
+            host=inside or host,
         )
-        response = control(store, request) if is_control(request) else await _answer(course_of(request))
+        if wants_stream(request) and is_control(request) and stranger(request) is None:
+            return await _streamed(store, request, incoming, followers)
+        if is_control(request) or is_page(request):
+            response: Response | None = await _admin(store, request)
+        else:
+            with store.limits.flight() as fits:
+                response = await _answer(course_of(request)) if fits else too_many(store)
         if response is None:
             if incoming.transport is not None:
                 incoming.transport.abort()
             return web.Response()  # to nobody
         return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
-    runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=1.0)
-    await runner.setup()
+    def speak(inside: str) -> asyncio.Protocol:
+        server = web.Server(functools.partial(answer, inside=inside), access_log=None)
+        speaking.add(server)
+        return server()
+
+    hall = Hall(speak, tls or _own_tls)
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(hall.entrance, _HOST, port, backlog=128)
+    bound = int(listener.sockets[0].getsockname()[1])
+    time = loop.create_task(following.keep_time(store))
+    return Server(f"http://{_HOST}:{bound}", bound, listener, hall, speaking, time, followers)
+
+
+def _own_tls(host: str) -> ssl.SSLContext:
+    from .authority import Authority, authority_folder
+
+    return Authority(authority_folder(os.environ, Path.home())).context(host)
+
+
+async def _admin(store: Store, request: Request) -> Response:
+    if is_page(request):
+        return stranger(request) or page(request)
+    if name_of(request) == "wait" and request.method == "GET" and stranger(request) is None:
+        return await following.wait(store, request)
+    return control(store, request)
+
+
+async def _streamed(
+    store: Store, request: Request, incoming: web.BaseRequest, followers: set[asyncio.Task[None]]
+) -> web.StreamResponse:
+    """Write events as they come, until the reader goes away or the server stops."""
+    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(incoming)
+    writing = asyncio.ensure_future(_write_events(store, stream_start(store, request), response))
+    followers.add(writing)
     try:
-        await web.TCPSite(runner, _HOST, port).start()
-    except OSError:
-        await runner.cleanup()
-        raise
-    bound = int(runner.addresses[0][1])
-    return Server(f"http://{_HOST}:{bound}", bound, runner)
+        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+            await writing
+    finally:
+        writing.cancel()
+        followers.discard(writing)
+    return response
+
+
+async def _write_events(store: Store, start: int, response: web.StreamResponse) -> None:
+    await response.write(b"retry: 500\n\n")
+    comes = following.news(store, start, _HEARTBEAT_S)
+    async with contextlib.aclosing(comes):
+        async for events in comes:
+            await response.write(stream_text(events) or b": quiet\n\n")
 
 
 async def _answer(course: Course) -> Response | None:

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from .clock import Clock
 from .disk import Disk
+from .events import Journal
 from .indexes import Indexes
+from .limits import Limits
 from .ordered import Ordered
-from .rows import Configuration, Conversation, Message, Participant, Row, Service, Webhook
+from .phones import Phones
+from .rows import Configuration, Conversation, Message, Participant, Receipt, Row, Service, Webhook
 from .switches import Switches
 from .trouble import Faults
 
@@ -73,9 +76,13 @@ class Store:
         self.calls = self.writes = self.committed = 0  # as they arrived; writes that were carried out
         self.faults = Faults(self)
         self.past: Past | None = None
+        self.events = Journal(self)
+        self.phones = Phones(self)
+        self.limits = Limits()
         self._disk = Disk(path) if path is not None else None
         saved = self._disk.take_saved() if self._disk else None
         self.clock = clock or Clock.restored(saved.meta.get("clock", {}) if saved else {})
+        self.events.last = saved.meta.get("events", 0) if saved else 0
         self._begin()
         if saved and saved.rows:
             self._restore(saved.rows, saved.mints)
@@ -102,7 +109,7 @@ class Store:
         self.commit()
 
     def _restore(self, rows: list[Row], mints: dict[int, int]) -> None:
-        from . import lifecycle, sync_documents, sync_services
+        from . import delivery, lifecycle, sync_documents, sync_services
 
         self._mints = mints
         for row in rows:
@@ -112,6 +119,7 @@ class Store:
         self._seq = rows[-1].seq
         lifecycle.restore(self)
         sync_documents.restore(self)
+        delivery.restore(self)
         if not self.index.sync_services.rows:  # a file from before there was Sync
             sync_services.found(self)
             self.commit()
@@ -124,6 +132,7 @@ class Store:
         other.calls = self.calls
         other._begin()
         other._restore(rows, {})
+        other.clock.forget()  # it is read from: nothing goes on in it
         return other
 
     # Time
@@ -166,10 +175,12 @@ class Store:
         self._remember(row.sid, None)
         self.index.add(row)
         self._touch(row)
+        self.events.inserted(row)
 
     def update(self, row: Row, **changes: Any) -> None:
         """Change fields of a row."""
         self._remember(row.sid, row)
+        before = self.events.before(row, changes)
         if _INDEXED.isdisjoint(changes):
             _assign(row, changes)
         else:
@@ -177,6 +188,7 @@ class Store:
             _assign(row, changes)
             self.index.add(row)
         self._touch(row)
+        self.events.updated(row, before)
 
     def remove(self, row: Row) -> None:
         """Take a row out of the world."""
@@ -184,6 +196,7 @@ class Store:
         self.index.discard(row)
         self._changed.pop(row.sid, None)
         self._dropped[row.sid] = None
+        self.events.removed(row)
 
     def _remember(self, sid: str, before: Row | None) -> None:
         if self.past is not None:
@@ -216,12 +229,18 @@ class Store:
         """Return the messages of a conversation by index."""
         return self.index.messages.get(conversation.sid) or Ordered()
 
+    def receipts(self, message: Message) -> Ordered[Receipt]:
+        """Return the delivery receipts of a message."""
+        return self.index.receipts.get(message.sid) or Ordered()
+
     def children(self, conversation: Conversation) -> list[Row]:
         """Return everything that goes when a conversation is deleted."""
+        messages = self.messages(conversation)
         return [
             *self.participants(conversation),
             *self.webhooks(conversation),
-            *self.messages(conversation),
+            *(receipt for message in messages for receipt in self.receipts(message)),
+            *messages,
         ]
 
     # Keeping
@@ -230,23 +249,29 @@ class Store:
         """Write what changed since the last commit; on failure it is tried again with the next one."""
         if self._disk is not None:
             clock = self.clock.saved()
-            meta = {"clock": clock} if clock != self._saved_clock else {}
+            meta: dict[str, Any] = {"clock": clock} if clock != self._saved_clock else {}
+            if self.events.has_news:
+                meta["events"] = self.events.last
             if self._changed or self._dropped or self._minted or meta:
                 self._disk.write(self._changed.values(), self._dropped, self._minted, meta)
                 self._saved_clock = clock
         self._changed.clear()
         self._dropped.clear()
         self._minted.clear()
+        self.events.publish()
 
     def reset(self) -> None:
         """Begin the world again, as empty as a new account; time goes on from where it is."""
         with self.lock:
             self.clock.forget()
             self.faults.forget()
+            self.limits = Limits()
             self.past = None
             self._begin()
             if self._disk is not None:
                 self._disk.clear()
+            self.events.forget()
+            self.events.note("world.reset", {})
             self._found()
 
     def close(self) -> None:

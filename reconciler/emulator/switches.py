@@ -77,6 +77,15 @@ class Switches:
     empty_update_code: Literal[50347, 20161, 0] = _open(
         50347, 20161, 0, asks="code for an update that carries nothing we know; 0 accepts it"
     )
+    address_taken_code: Literal[20409, 20001] = _open(
+        20409, 20001, asks="code for a second configuration of one address: 409 or 400"
+    )
+    unknown_webhook_filter: Literal["refused", "kept"] = _open(
+        "refused", "kept", asks="a filter of the account's or a service's webhooks that is no event: 50054 or kept"
+    )
+    unread_before_reading: int | None = _open(
+        None, 0, asks="unread messages of a user who has marked nothing as read"
+    )
     attach_delay_s: float = _open(
         0.0,
         5.0,
@@ -95,6 +104,23 @@ class Switches:
     )
     sync_name_chars: Literal[320, 256] = _open(
         320, 256, asks="the longest unique name of a Sync document: as the resource says, or error page 54302"
+    )
+    delivery_delay_s: float = _open(
+        0.0, 2.0, asks="seconds from sending a message to a handset that is online having it"
+    )
+    delivery_totals: Literal["reached", "latest"] = _open(
+        "reached",
+        "latest",
+        asks="whether `delivery` counts a receipt under every status it has passed (a read one is sent, too)",
+    )
+    window_status: Literal["undelivered", "failed"] = _open(
+        "undelivered", "failed", asks="status of a receipt that WhatsApp's 24-hour window refuses (63016)"
+    )
+    opt_out_scope: Literal["sender", "account"] = _open(
+        "sender", "account", asks="whether STOP by SMS refuses the sender it went to, or all of the account"
+    )
+    keyword_is_message: bool = _open(
+        True, False, asks="whether STOP, START and HELP become messages of the conversation, too"
     )
     retry_after_s: int | None = _open(None, 1, asks="Retry-After on 429")
 

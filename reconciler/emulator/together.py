@@ -124,7 +124,8 @@ def _check_group(store: Store, drafts: list[Draft]) -> None:
 def _postpone(store: Store, conversation: Conversation, drafts: list[Draft]) -> None:
     due = store.now_s() + store.switches.attach_delay_s
     kept = [draft.kept() for draft in drafts]
-    store.update(conversation, state="initializing", pending=kept, attach_at=due)
+    with store.events.silent():  # it begins so
+        store.update(conversation, state="initializing", pending=kept, attach_at=due)
     lifecycle.hold_drafts(store, conversation)
     lifecycle.arm(store, conversation)
 

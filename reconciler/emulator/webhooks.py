@@ -8,7 +8,6 @@ only).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from . import fields
 from .errors import ApiError
@@ -55,7 +54,7 @@ def create(call: Call) -> Reply:
     given["replay_after"] = None if replay_after is None else fields.whole_number(replay_after, 20001)
     if len(store.webhooks(conversation)) >= PER_CONVERSATION:
         raise ApiError(50361)
-    row = _built(store, conversation, target, given)
+    row = built(store, conversation, target, given)
     store.insert(row)
     return 201, show(call, row)
 
@@ -105,8 +104,7 @@ def _settings(form: Form, target: str) -> dict[str, Any]:
     if (url := form.get(_URL)) is not None:
         given["hook_url"] = _url(url)
     if (method := form.get(_METHOD)) is not None:
-        if method.upper() not in ("GET", "POST"):
-            raise ApiError(50055)
+        fields.http_method(method)
         given["method"] = method
     if target == "webhook" and _FILTERS in form:
         given["words"] = _filters(form.all(_FILTERS))
@@ -120,13 +118,7 @@ def _url(value: str) -> str:
         raise ApiError(50369)
     if len(value) > _MAX_URL_CHARS:
         raise ApiError(50372)
-    try:
-        parts = urlsplit(value)
-    except ValueError as error:
-        raise ApiError(50078) from error
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise ApiError(50078)
-    return value
+    return fields.web_url(value, 50078)
 
 
 def _filters(values: list[str]) -> list[str]:
@@ -158,9 +150,11 @@ def _check_complete(target: str, given: dict[str, Any]) -> None:
         raise ApiError(50370 if target == "webhook" else 50371)
 
 
-def _built(store: Store, conversation: Conversation, target: str, given: dict[str, Any]) -> Webhook:
+def built(store: Store, conversation: Conversation, target: str, given: dict[str, Any]) -> Webhook:
+    """Return the row of a new webhook of a conversation."""
     now = store.today()
-    filled: dict[str, Any] = {"hook_url": None, "method": None, "words": [], "flow_sid": None, **given}
+    filled: dict[str, Any] = {"hook_url": None, "method": None, "words": [], "flow_sid": None}
+    filled |= {"replay_after": None, **given}
     natural_key = "|".join((target, filled["hook_url"] or filled["flow_sid"] or "", *sorted(filled["words"])))
     return Webhook(
         sid=store.mint("WH", f"{conversation.sid}/Webhooks", natural_key),

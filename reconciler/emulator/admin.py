@@ -1,0 +1,95 @@
+"""What admin paths share: turns a body or a query into checked values, a payload into an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from .wire import Response
+
+if TYPE_CHECKING:
+    from .store import Store
+    from .wire import Request
+
+Ways = Mapping[str, Callable[["Store", "Request"], Any]]
+"""Method → what answers it with a payload for 200; it may raise AdminError."""
+
+
+class AdminError(Exception):
+    """A request that cannot be carried out: the status and what to say."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def answer(status: int, payload: Any) -> Response:
+    """Return a JSON answer."""
+    return Response(status, {"Content-Type": "application/json"}, json.dumps(payload).encode())
+
+
+def refused(request: Request) -> Response:
+    """Return 405 for a path that does not take the method."""
+    return answer(405, {"message": f"{request.target} does not take {request.method}"})
+
+
+def respond(store: Store, request: Request, ways: Ways) -> Response:
+    """Answer a request by the way of its method."""
+    way = ways.get(request.method)
+    if way is None:
+        return refused(request)
+    try:
+        return answer(200, way(store, request))
+    except AdminError as error:
+        return answer(error.status, {"message": str(error)})
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """Return the query's parameters; of a repeated one the last."""
+    return dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
+
+
+def fields_of(request: Request, *known: str) -> dict[str, Any]:
+    """Return a body that is a JSON object of known fields. Raises AdminError for anything else."""
+    try:
+        body = json.loads(request.body or b"{}")
+    except ValueError as error:
+        raise AdminError("the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise AdminError("the body is not a JSON object")
+    unknown = sorted(set(body) - set(known))
+    if unknown:
+        raise AdminError(f"{unknown[0]}: is not known here; there are {', '.join(known)}")
+    return body
+
+
+def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
+    """Return a field that is text. Raises AdminError."""
+    value = body.get(name)
+    if value is None and not needed:
+        return None
+    if not isinstance(value, str) or (needed and not value):
+        raise AdminError(f"{name}: is missing" if value in (None, "") else f"{name}: is not text")
+    return value
+
+
+def number_of(body: Mapping[str, Any], name: str) -> float | None:
+    """Return a field that is a number of 0 or more. Raises AdminError."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**10:
+        raise AdminError(f"{name}: is not a number of 0 or more")
+    return float(value)
+
+
+def count_in(query: Mapping[str, str], name: str, default: int) -> int:
+    """Return a whole number of a query. Raises AdminError."""
+    value = query.get(name)
+    if value is None:
+        return default
+    if not value.isascii() or not value.isdigit() or len(value) > 18:
+        raise AdminError(f"{name}: is not a whole number")
+    return int(value)

@@ -1,0 +1,231 @@
+"""Messages from handsets: turns what somebody wrote to a sender of ours into a message of a conversation.
+
+Documented (inbound autocreation): the one open conversation with this address and this sender takes the
+message before anything else; a group is found by the set of all its addresses; else the sender's address
+configuration may create a conversation. Where nothing takes it, it stays unrouted, with its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import bindings, conversations, delivery, messages, participants, rules, webhooks
+from .addresses import channel_of
+from .events import Cause
+from .participants import Draft
+from .rows import ChannelMessage
+
+if TYPE_CHECKING:
+    from .rows import AddressConfiguration, Conversation, Participant
+    from .store import Store
+
+Route = tuple["Conversation", "Participant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a handset sends: to one sender of ours, or to all others of a group."""
+
+    from_: str
+    to: tuple[str, ...]
+    body: str | None
+    media: list[dict[str, Any]] = field(default_factory=list)
+    subject: str | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """Everybody's, the writer's own included."""
+        return [self.from_, *self.to]
+
+    @property
+    def peer(self) -> str:
+        """The thread on the writer's handset."""
+        return rules.group_peer(self.to, "")
+
+
+def receive(store: Store, written: Written) -> ChannelMessage:
+    """Take in a message; what comes back says which conversation has it, or why none."""
+    with store.events.caused_by(Cause(delivery.source_of(written.from_), "EVENT")):
+        row = _arrived(store, written)
+        keyword = _heed_keyword(store, written)
+        if keyword and not store.switches.keyword_is_message:
+            store.update(row, reason="keyword")
+            return row
+        found = _routed(store, written)
+        if isinstance(found, str):
+            store.update(row, reason=found)
+        else:
+            _hand_over(store, row, written, *found)
+        return row
+
+
+def _arrived(store: Store, written: Written) -> ChannelMessage:
+    handset = delivery.handset(store, written.from_)
+    store.update(handset, inbound_s={**handset.inbound_s, written.peer: store.now_s()})
+    prefix = rules.sid_prefix(channel_of(written.from_), has_media=bool(written.media))
+    row = ChannelMessage(
+        sid=store.mint(prefix, "/Messages", f"{written.from_}|{written.peer}"),
+        seq=store.next_seq(),
+        address=written.from_,
+        peer=written.peer,
+        direction="inbound",
+        from_=written.from_,
+        to=list(written.to),
+        body=written.body,
+        media=written.media,
+        subject=written.subject,
+        content_sid=None,
+        status="received",
+        date_created=store.today(),
+    )
+    store.insert(row)
+    return row
+
+
+def _heed_keyword(store: Store, written: Written) -> str | None:
+    """Opt out or in by SMS, as the account's default keywords do (documented); help is left unanswered."""
+    if channel_of(written.from_) != "sms" or len(written.to) != 1:
+        return None
+    keyword = rules.keyword_of(written.body)
+    scope = rules.ALL_SENDERS if store.switches.opt_out_scope == "account" else written.peer
+    handset = delivery.handset(store, written.from_)
+    if keyword == "stop" and scope not in handset.opted_out:
+        store.update(handset, opted_out=[*handset.opted_out, scope])
+    if keyword == "start" and scope in handset.opted_out:
+        store.update(handset, opted_out=[one for one in handset.opted_out if one != scope])
+    return keyword
+
+
+# Finding the conversation
+
+
+def _routed(store: Store, written: Written) -> Route | str:
+    if len(written.to) > 1:
+        return _group(store, written) or _created(store, written) or "no_conversation"
+    sender = written.to[0]
+    found = _by_pair(store, written.from_, sender)
+    if found is None:
+        if store.account.senders is not None and sender not in store.account.senders:
+            return "not_ours"
+        return _created(store, written) or _missing(store, written.from_, sender)
+    pair, members = (written.from_, sender), store.participants(found)
+    member = next((row for row in members if (row.address, row.proxy_address) == pair), None)
+    return "initializing" if member is None else (found, member)
+
+
+def _by_pair(store: Store, address: str, sender: str) -> Conversation | None:
+    """Return who holds a pair; of several services' conversations the oldest service's (inferred)."""
+    per_service = store.switches.pair_scope == "service"
+    services = [row.sid for row in store.index.services] if per_service else [""]
+    keys = (bindings.pair_key(store, sid, address, sender) for sid in services)
+    holder = next((sid for key in keys if (sid := store.index.pairs.holder(key))), None)
+    return None if holder is None else store.conversation(holder)
+
+
+def holding(store: Store, address: str, sender: str) -> str | None:
+    """Return the SID of the conversation that a message to a sender, or a group's others, would reach."""
+    others = sender.split(",")
+    if len(others) > 1:
+        return store.index.groups.holder(frozenset([address, *others]))
+    found = _by_pair(store, address, sender)
+    return None if found is None else found.sid
+
+
+def _group(store: Store, written: Written) -> Route | None:
+    holder = store.index.groups.holder(frozenset(written.addresses))
+    conversation = store.conversation(holder) if holder else None
+    if conversation is None:
+        return None
+    member = rules.writer(store.participants(conversation), written.from_)
+    return None if member is None else (conversation, member)
+
+
+def _missing(store: Store, address: str, sender: str) -> str:
+    services = [row.sid for row in store.index.services]
+    rows = (row for sid in services for row in store.index.by_address.get((sid, address), ()))
+    return "closed" if any(row.proxy_address == sender for row in rows) else "no_conversation"
+
+
+# Autocreation
+
+
+def _created(store: Store, written: Written) -> Route | None:
+    """Create a conversation as the address configuration of the sender says (documented), or nothing."""
+    config = next(
+        (
+            config
+            for sender in written.to
+            if (config := store.index.address_configuration_of.get(sender)) and config.enabled
+        ),
+        None,
+    )
+    size = len(set(written.addresses))
+    if config is None or (len(written.to) > 1 and not bindings.GROUP_MIN <= size <= bindings.GROUP_MAX):
+        return None
+    default_sid = store.configuration.default_chat_service_sid
+    service = store.service(config.conversation_service_sid or default_sid) or store.service(default_sid)
+    if service is None:
+        return None
+    binding = {
+        "MessagingBinding.Address": written.from_,
+        "MessagingBinding.ProxyAddress": config.channel_address,
+        "MessagingBinding.AuthorAddress": written.from_,
+    }
+    conversation = conversations.built(store, service.sid, conversations.Wanted({}, None, has_timers=False))
+    with store.events.caused_by(Cause(delivery.source_of(written.from_), "EVENT", binding=binding)):
+        conversations.add(store, conversation)
+    _attach_target(store, conversation, config)
+    rows = [participants.attach(store, service, conversation, draft) for draft in _drafts(written, config)]
+    return conversation, rows[0]
+
+
+def _drafts(written: Written, config: AddressConfiguration) -> list[Draft]:
+    """Return who is in a new conversation, the writer first: one person, or everybody in the group."""
+
+    def draft(address: str | None, proxy: str | None, projected: str | None) -> Draft:
+        return Draft(None, address, proxy, projected, "{}", None, {})
+
+    if len(written.to) == 1:
+        return [draft(written.from_, config.channel_address, None)]
+    others = [one for one in written.to if one != config.channel_address]
+    members = [draft(one, None, None) for one in (written.from_, *others)]
+    return [*members, draft(None, None, config.channel_address)]
+
+
+def _attach_target(store: Store, conversation: Conversation, config: AddressConfiguration) -> None:
+    """Give a new conversation the configuration's webhook or flow (documented)."""
+    if config.creation_type == "webhook" and config.webhook_url:
+        given: dict[str, Any] = {
+            "hook_url": config.webhook_url,
+            "method": config.webhook_method or "POST",
+            "words": list(config.webhook_filters or ()),
+        }
+    elif config.creation_type == "studio" and config.studio_flow_sid:
+        given = {"flow_sid": config.studio_flow_sid}
+    else:
+        return
+    store.insert(webhooks.built(store, conversation, config.creation_type, given))
+
+
+# Handing over
+
+
+def _hand_over(
+    store: Store, row: ChannelMessage, written: Written, conversation: Conversation, author: Participant
+) -> None:
+    message = messages.post(
+        store,
+        conversation,
+        {
+            "author": written.from_,
+            "body": written.body,
+            "subject": written.subject,
+            "media": written.media,
+        },
+        author=author,
+        carried=len(written.to) > 1,
+    )
+    store.update(row, conversation_sid=conversation.sid, message_sid=message.sid, participant_sid=author.sid)
+    if len(written.to) > 1:
+        delivery.mirror(store, conversation, message, written.from_, written.addresses)

@@ -1,0 +1,98 @@
+"""How much at once: turns calls into counts, and what is over a limit into 429. Off unless asked for.
+
+Documented: 30 actions a second, per service for creating and deleting conversations and for users and roles,
+per conversation for its updates and what stands in it; reads are exempt. The account's concurrency (20429) has
+no figure. Inferred: seconds are whole ones of the world's clock, a call that is refused for other reasons
+counts too, and a conversation's limit has the service's code (50063).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .admin import AdminError, Ways, fields_of
+from .call import CONVERSATION_SID
+from .errors import ApiError
+from .wire import error_response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .call import Call
+    from .store import Store
+    from .wire import Request, Response
+
+@dataclass(slots=True)
+class Limits:
+    """The limits of one world (None: off), and how much of them is used."""
+
+    actions_per_s: int | None = None
+    in_flight: int | None = None
+    _second: int = 0
+    _flying: int = 0
+    _actions: dict[str, int] | None = None
+
+    def count(self, call: Call, now_s: float) -> None:
+        """Count a call that changes something. Raises ApiError 50063 when it is over the limit."""
+        if self.actions_per_s is None:
+            return
+        if self._actions is None or self._second != int(now_s):
+            self._second, self._actions = int(now_s), {}
+        scope = scope_of(call)
+        if self._actions.get(scope, 0) >= self.actions_per_s:
+            raise ApiError(50063)
+        self._actions[scope] = self._actions.get(scope, 0) + 1
+
+    @contextlib.contextmanager
+    def flight(self) -> Iterator[bool]:
+        """Give whether one more request fits in, and have it counted for the length of the block."""
+        fits = self.in_flight is None or self._flying < self.in_flight
+        self._flying += fits
+        try:
+            yield fits
+        finally:
+            self._flying -= fits
+
+    def shown(self) -> dict[str, Any]:
+        """Return the limits for a reader outside."""
+        return {"actions_per_s": self.actions_per_s, "in_flight": self.in_flight}
+
+
+def scope_of(call: Call) -> str:
+    """Return whose actions a call counts among: a conversation's SID, or its service's."""
+    name = call.ids.get("ConversationSid")
+    if name is None and call.request.method == "POST" and "Sid" in call.ids:
+        name = call.ids["Sid"] if call.path.split("/")[-2] == "Conversations" else None
+    if name is None:
+        return call.service.sid
+    if CONVERSATION_SID.fullmatch(name):
+        return name
+    return call.store.index.names.holder((call.service.sid, name)) or call.service.sid
+
+
+def too_many(store: Store) -> Response:
+    """Return the answer to a request that does not fit in: it was not processed (documented)."""
+    return error_response(ApiError(20429), store.switches, store.calls)
+
+
+def show(store: Store, _: Request) -> dict[str, Any]:
+    """GET: the limits in force, null where there is none."""
+    return store.limits.shown()
+
+
+def change(store: Store, request: Request) -> dict[str, Any]:
+    """PUT ``{actions_per_s?, in_flight?}``: whole numbers, or null for none; what is left out stays."""
+    body = fields_of(request, "actions_per_s", "in_flight")
+    for name, value in body.items():
+        is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        if value is not None and not is_count:
+            raise AdminError(f"{name}: is not a number above 0, nor null")
+    with store.lock:
+        for name, value in body.items():
+            setattr(store.limits, name, value)
+        return store.limits.shown()
+
+
+PATHS: dict[str, Ways] = {"limits": {"GET": show, "PUT": change}}

@@ -1,0 +1,133 @@
+// The page: turns one scene and what is looked at into phones, the mask between them, the ruler and the drawer.
+
+import { admin, twilio } from "./api.js";
+import { drawer } from "./drawer.js";
+import { attribute, el, icon, keep, redraw, text } from "./dom.js";
+import { title } from "./format.js";
+import { lesson, welcome } from "./lesson.js";
+import { link, linked } from "./link.js";
+import { follow } from "./live.js";
+import { participantOf } from "./people.js";
+import { phone } from "./phone.js";
+import { post } from "./post.js";
+import { route } from "./route.js";
+import { ruler } from "./ruler.js";
+
+const LARGE = 2;
+let view = linked();
+let ahead_s = 0;
+let state = null;
+
+const actions = {
+  show: (sid) => look({ conversation: sid, message: "" }),
+  select: (sid) => look({ message: sid && sid !== view.message ? sid : "" }),
+  drawer: (name) => look({ drawer: name }),
+  tutorial: (number) => look({ tutorial: number }),
+  reveal(address) {
+    const now = view.revealed.split(" ").filter(Boolean);
+    const kept = now.filter((one) => one !== address);
+    look({ revealed: (kept.length < now.length ? kept : [...now, address]).join(" ") });
+  },
+  ahead(seconds) {
+    ahead_s = seconds;
+    draw();
+  },
+  send: (from, to, body) => admin("phones/send", { from, to, body }).then(live.refresh),
+  deed: (name, address, sender) => admin(`phones/${name}`, { address, sender }).then(live.refresh),
+  reach: (one) => admin(`phones/${one.online ? "offline" : "online"}`, { address: one.address }).then(live.refresh),
+  pass: (seconds) => admin("clock/advance", { seconds }).then(live.refresh),
+  freeze: (still) => admin("clock", { mode: still ? "frozen" : "real" }, "PUT").then(live.refresh),
+  post: (sid, form) => twilio(state.scene.account, "POST", `Conversations/${sid}/Messages`, form),
+};
+
+const parts = {
+  lesson: lesson(actions),
+  welcome: welcome(actions),
+  route: route(),
+  post: post(actions),
+  ruler: ruler(actions),
+  drawer: drawer(actions),
+};
+const chooser = el("select", { id: "choose", onchange: () => actions.show(chooser.value) });
+const stateTag = el("span", { class: "tag state" });
+const online = el("span", { class: "tag lost", role: "status" });
+const learn = el("button", { type: "button", onclick: () => actions.tutorial("1") }, icon("play"), "Tutorial");
+const phones = el("div", { class: "phones" });
+const between = el("div", { class: "between" }, parts.route.node, parts.post.node);
+const stage = el("div", { class: "stage" }, phones, between);
+
+document.getElementById("top").append(
+  el("h1", { class: "brand" }, icon("mask"), el("span", {}, "reconciler ", el("strong", {}, "emulator"))),
+  el("div", { class: "chosen" }, el("label", { for: "choose" }, "Conversation"), chooser, stateTag),
+  online,
+  learn,
+  parts.drawer.opener,
+);
+document.getElementById("main").replaceChildren(parts.lesson.node, parts.welcome.node, stage);
+document.getElementById("bottom").append(parts.ruler.node, parts.drawer.node);
+
+const live = follow(
+  () => `page?conversation=${encodeURIComponent(view.conversation)}`,
+  (found) => {
+    state = found;
+    draw();
+  },
+);
+
+function look(change) {
+  view = { ...view, ...change };
+  link(view);
+  draw();
+  if ("conversation" in change) live.refresh();
+}
+
+function messageOf(scene) {
+  const all = scene.conversation?.messages ?? [];
+  return all.find((one) => one.sid === view.message) ?? all[all.length - 1] ?? null;
+}
+
+function draw() {
+  if (!state) return;
+  const { scene, events } = state;
+  const given = { scene, events, view, ahead_s, now_s: live.now_s(), message: messageOf(scene) };
+  document.body.dataset.ready = state.online ? "yes" : "no";
+  text(online, state.online ? "" : "The emulator does not answer; trying again");
+  top_(scene);
+  const is_empty = !scene.conversation;
+  parts.welcome.node.hidden = !is_empty || Boolean(view.tutorial);
+  stage.hidden = is_empty;
+  learn.hidden = is_empty || Boolean(view.tutorial);
+  parts.lesson.update(given);
+  parts.ruler.update(given);
+  parts.ruler.node.hidden = is_empty;
+  parts.drawer.update(given);
+  if (is_empty) return;
+  parts.post.node.hidden = Boolean(view.tutorial);
+  parts.route.update(given);
+  parts.post.update(given);
+  keep(phones, scene.phones.map((one, at) => handset(given, one, at)), (one) => one.phone.address, (one) => phone(one, actions));
+  attribute(stage, "data-phones", Math.min(scene.phones.length, LARGE + 1));
+}
+
+function handset(given, one, at) {
+  const { conversation } = given.scene;
+  const participant = participantOf(conversation, one.address);
+  return { ...given, phone: one, conversation, participant, compact: at >= LARGE };
+}
+
+function top_(scene) {
+  chooser.parentElement.hidden = !scene.conversation;
+  if (!scene.conversation) return;
+  redraw(chooser, scene.conversations, () => scene.conversations.map((one) => el("option", { value: one.sid }, title(one))));
+  if (chooser.value !== scene.conversation.sid) chooser.value = scene.conversation.sid;
+  document.title = `${title(scene.conversation)} · reconciler emulator`;
+  text(stateTag, scene.conversation.state);
+  attribute(stateTag, "data-state", scene.conversation.state);
+}
+
+addEventListener("hashchange", () => {
+  view = linked();
+  draw();
+  live.refresh();
+});
+setInterval(draw, 1000);

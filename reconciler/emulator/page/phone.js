@@ -1,0 +1,179 @@
+// One handset: turns what the emulator knows of it into a screen that one can hold and write on.
+
+import { bubble } from "./bubble.js";
+import { attribute, el, icon, keep, redraw, text } from "./dom.js";
+import { channel, duration, number } from "./format.js";
+import { nameOf, othersOf } from "./people.js";
+
+/** Return the part of one handset `{phone, conversation, participant, view, now_s, compact}`. */
+export function phone(item, actions) {
+  const address = item.phone.address;
+  const id = `phone-${address.replace(/\W/g, "")}`;
+  let latest = item;
+  let chosen = "";
+
+  const owner = el("h2", { id });
+  const line = el("p", { class: "own" });
+  const reach = el("button", { type: "button", role: "switch", class: "small", onclick: () => actions.reach(latest.phone) }, "Online");
+  const thread = el("select", { "aria-label": "Thread", onchange: choose });
+  const peer = el("div", { class: "peer" });
+  const reveal = el("button", { type: "button", role: "switch", class: "small reveal", onclick: () => actions.reveal(address) });
+  const windowLine = el("p", { class: "window" });
+  const list = el("ol", {});
+  const log = el("div", { class: "messages", role: "log", tabindex: "0" }, list);
+  const wrong = el("p", { class: "wrong", role: "alert" });
+  const box = el("textarea", { rows: "1", "aria-labelledby": `${id}-write`, placeholder: "Message" });
+  const write = el("form", { class: "composer" });
+  const tools = el("div", { class: "tools" });
+
+  write.append(
+    el("label", { id: `${id}-write`, class: "unseen" }),
+    box,
+    el("button", { type: "submit", class: "send", "aria-label": "Send" }, icon("send")),
+  );
+  write.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+  });
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      send();
+    }
+  });
+  log.addEventListener("keydown", roam);
+
+  const screen = el(
+    "div",
+    { class: "screen" },
+    el("header", { class: "chat" }, el("span", { class: "avatar", "aria-hidden": "true" }, icon("mask")), peer, reveal),
+    windowLine,
+    log,
+    wrong,
+    write,
+  );
+  const node = el(
+    "article",
+    { "aria-labelledby": id },
+    el("header", { class: "owner" }, el("div", {}, owner, line), thread, tools),
+    screen,
+  );
+  tools.append(reach);
+  const read = el("button", { type: "button", class: "small", onclick: () => deed("read") }, "Mark read");
+  const stop = el("button", { type: "button", class: "small", onclick: () => deed("stop") }, "Send STOP");
+  tools.append(channel(address) === "whatsapp" ? read : stop);
+
+  function current() {
+    const { threads } = latest.phone;
+    const own = latest.participant?.proxy_address;
+    return (
+      threads.find((one) => one.sender === chosen) ??
+      threads.find((one) => one.conversation_sid === latest.conversation.sid) ??
+      threads.find((one) => one.sender === own) ??
+      threads[0]
+    );
+  }
+
+  function choose() {
+    chosen = thread.value;
+    const { conversation_sid: sid } = current();
+    if (sid && sid !== latest.conversation.sid) actions.show(sid);
+    else update(latest);
+  }
+
+  async function tried(call) {
+    text(wrong, "");
+    try {
+      await call();
+      return true;
+    } catch (error) {
+      text(wrong, error.message);
+      return false;
+    }
+  }
+
+  async function send() {
+    const body = box.value;
+    const to = current()?.sender.split(",");
+    if (!body.trim() || !to) return;
+    if (await tried(() => actions.send(address, to, body))) box.value = "";
+    box.focus();
+  }
+
+  function deed(name) {
+    tried(() => actions.deed(name, address, current()?.sender));
+  }
+
+  function roam(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const all = [...list.querySelectorAll(".bubble")];
+    const at = all.indexOf(document.activeElement);
+    if (!step || !all.length || document.activeElement.closest(".note")) return;
+    event.preventDefault();
+    all[at < 0 ? all.length - 1 : Math.min(all.length - 1, Math.max(0, at + step))].focus();
+  }
+
+  function update(next) {
+    latest = next;
+    const { participant, view, compact } = next;
+    const shown = current();
+    const rows = shown?.messages ?? [];
+    node.className = `phone ${channel(address)}${compact ? " compact" : ""}${next.phone.online ? "" : " offline"}`;
+    text(owner, participant ? nameOf(participant) : number(address));
+    text(line, `${number(address)} · ${channel(address) === "whatsapp" ? "WhatsApp" : "SMS"}`);
+    attribute(reach, "aria-checked", next.phone.online);
+    text(write.firstChild, `Message from ${owner.textContent}`);
+    attribute(log, "aria-label", `Messages of ${owner.textContent}`);
+    threadsIn(thread, next.phone.threads, shown);
+    header(next, shown, view.revealed.split(" ").includes(address));
+    windowIn(next, shown);
+    const before = list.childElementCount;
+    const items = rows.map((row) => ({ ...next, row, selected: Boolean(row.message_sid) && row.message_sid === view.message }));
+    keep(list, items, (one) => one.row.sid, (one) => bubble(one, actions));
+    if (list.childElementCount > before) log.scrollTop = log.scrollHeight;
+  }
+
+  function header(next, shown, revealed) {
+    const is_here = shown?.conversation_sid === next.conversation.sid || shown?.sender === next.participant?.proxy_address;
+    const others = is_here ? othersOf(next.conversation, address) : [];
+    redraw(peer, [shown?.sender, revealed, others], () => [
+      el("strong", {}, shown ? number(shown.sender) : "Nobody yet"),
+      el("span", { class: revealed ? "real" : "masked" }, revealed ? others.map(person).join(", ") || "nobody else" : "real peer hidden"),
+    ]);
+    attribute(reveal, "aria-checked", revealed);
+    redraw(reveal, 1, () => [icon("eye"), "Reveal"]);
+  }
+
+  function windowIn(next, shown) {
+    const { words, state } = windowOf(shown, next.now_s, next.ahead_s);
+    attribute(windowLine, "data-state", state);
+    text(windowLine, words);
+  }
+
+  return { node, update };
+}
+
+function person(participant) {
+  const address = participant.address ?? participant.projected_address;
+  return address ? `${nameOf(participant)} ${number(address)}` : `${nameOf(participant)} (chat)`;
+}
+
+function threadsIn(select, threads, shown) {
+  select.hidden = threads.length < 2;
+  redraw(select, threads.map((one) => one.sender), (senders) =>
+    senders.map((sender) => el("option", { value: sender }, number(sender))),
+  );
+  if (shown && select.value !== shown.sender) select.value = shown.sender;
+}
+
+/** Return what a thread's 24-hour window is at a moment that may lie ahead. */
+export function windowOf(thread, now_s, ahead_s) {
+  if (thread?.opted_out) return { state: "shut", words: "Stopped: this handset has sent STOP" };
+  if (!thread?.window) return { state: "none", words: "SMS has no window" };
+  const { ends_s } = thread.window;
+  if (ends_s === null) return { state: "shut", words: "Window never opened: only templates pass" };
+  const left_s = ends_s - now_s - ahead_s;
+  const then = ahead_s ? " then" : "";
+  if (left_s <= 0) return { state: ahead_s ? "shutting" : "shut", words: `Window shut${then}: only templates pass` };
+  return { state: "open", words: `Window open${then}: shuts in ${duration(left_s)}` };
+}

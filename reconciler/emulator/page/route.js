@@ -1,0 +1,75 @@
+// The mask in one frame: turns a message into the pairs that routed it, lit, and the lines of specs behind them.
+
+import { reach } from "./bubble.js";
+import { el, redraw } from "./dom.js";
+import { channelName, plain } from "./format.js";
+import { authorOf, nameOf, senderLine, yamlLine } from "./people.js";
+
+const GONE = ["failed", "undelivered"];
+
+/** Return the part between the phones; it is told the scene and which message is looked at. */
+export function route() {
+  const head = el("div", { class: "told" });
+  const pairs = el("ol", { class: "pairs" });
+  const node = el("section", { class: "route card", "aria-labelledby": "route-title" });
+  node.append(el("h2", { id: "route-title" }, "The mask"), head, pairs);
+
+  function update({ scene, message }) {
+    const { conversation, phones } = scene;
+    const wrote = phones.some((one) => one.threads.some((thread) => thread.messages.some(isFrom(message))));
+    redraw(head, [message, wrote, conversation.participants.length], () => told(conversation, message, wrote));
+    const people = [...conversation.participants].sort((one, other) => Boolean(other.address) - Boolean(one.address));
+    redraw(pairs, [people, message, wrote], () =>
+      people.map((one) => pair(one, part(one, message, wrote))),
+    );
+  }
+
+  return { node, update };
+}
+
+function isFrom(message) {
+  return (row) => message && row.direction === "sent" && row.message_sid === message.sid;
+}
+
+function told(conversation, message, wrote) {
+  if (!message) {
+    const waits = conversation.participants.length > 1;
+    return el("p", {}, waits ? "Write on a phone: the pair that carries it lights up here." : "Nobody is here to talk with yet.");
+  }
+  const { sign, tone, words } = reach(message.receipts);
+  const how = wrote ? "from a handset" : "posted by the API";
+  return [
+    el("p", { class: "which" }, el("strong", {}, `#${message.index} by ${authorOf(conversation, message)}`), `, ${how}`),
+    el("p", { class: "ends" }, el("span", { class: "badge created" }, wrote ? "Taken by Twilio" : "201 Created"), " ",
+      el("span", { class: `badge ${tone}` }, el("span", { "aria-hidden": "true" }, `${sign} `), words)),
+  ];
+}
+
+/** Return what a participant had to do with a message: `{lit, words, code}`. */
+function part(participant, message, wrote) {
+  if (!message) return { lit: "", words: "" };
+  if (participant.sid === message.participant_sid) {
+    return wrote ? { lit: "in", words: "came in by this pair" } : { lit: "", words: "the author by name; nothing is sent back" };
+  }
+  const receipt = message.receipts.find((one) => one.participant_sid === participant.sid);
+  if (!receipt) return { lit: "", words: participant.address ? "not sent there" : "reads it in the app" };
+  if (GONE.includes(receipt.status)) return { lit: "lost", words: `stopped here: ${receipt.error_code} ${receipt.status}` };
+  return { lit: "out", words: `went out by this pair: ${receipt.status ?? "under way"}` };
+}
+
+function pair(participant, { lit, words }) {
+  const { address, proxy_address: proxy } = participant;
+  return el(
+    "li",
+    { class: `pair ${lit}` },
+    el("p", { class: "who" }, el("strong", {}, nameOf(participant)), " ", el("span", { class: "tag" }, address ? channelName(address) : "chat")),
+    address && el("p", { class: "wire" }, el("code", {}, plain(address)), wire(), el("code", {}, proxy ? plain(proxy) : "group")),
+    (lit || !words) && el("pre", { class: "yaml", tabindex: "0", "aria-label": `Specs of ${nameOf(participant)}` }, yamlLine(participant),
+      proxy && el("span", { class: "sender" }, `\n# senders: ${senderLine(participant)}`)),
+    words && el("p", { class: "did" }, words),
+  );
+}
+
+function wire() {
+  return el("span", { class: "line", role: "img", "aria-label": "paired with" });
+}
