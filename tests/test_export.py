@@ -339,6 +339,18 @@ def test_whoever_tangled_the_marks_nothing_is_changed(seed: int) -> None:
     law(world, taken(world, "*", *unnamed, stack="mine"), named=False)
 
 
+def test_what_was_renamed_is_told_with_whose_mark_it_bears() -> None:
+    """Nobody owns it as it is; who would adopt it unknowingly takes it from another stack."""
+    world = World()
+    world.apply(stack_of({"stack": {"name": "other"}, "conversations": {"a": {}}}))
+    (row,) = world.rows("Conversations")
+    world.call("POST", f"Conversations/{row['sid']}", [("UniqueName", "renamed")])
+    found = taken(world, stack="mine")
+
+    assert "it bears the mark of stack other and another name: renamed, or a copy" in said(found)
+    assert row["sid"] in said(found)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_same_account_gives_the_same_text(seed: int) -> None:
     """Also in whatever order Twilio lists what is there."""

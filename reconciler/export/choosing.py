@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.diagnostics import ReconcilerError
 from reconciler.export.items import Note, noted, owner_of
 from reconciler.kinds import mark as marks
-from reconciler.kinds.attributes import attributes_of
+from reconciler.kinds.attributes import attributes_of, live_mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def chosen(
             kept.append(item)
     notes += _counted([item for item in named if not _is_open(item)], wanted)
     notes += _foreign([item for item in named if _is_open(item) and not wanted], us)
-    return tuple(kept), (*notes, *_siblings(items, kept, us))
+    return tuple(kept), (*notes, *_disowned(kept), *_siblings(items, kept, us))
 
 
 def _check_matches(items: Sequence[Item], wanted: Sequence[str]) -> None:
@@ -116,6 +116,20 @@ def _foreign(items: list[Item], us: Owner) -> list[Note]:
         Note(f"left out: {_many(many)} of stack {owner}", detail, "")
         for owner, many in counts.items()
         if owner.stack
+    ]
+
+
+def _disowned(kept: list[Item]) -> list[Note]:
+    """Warn of what counts as nobody's only because its mark does not fit its name: somebody renamed it."""
+    borne = [(item, live_mark(item.raw)) for item in kept if item.mark is None]
+    return [
+        noted(
+            f"it bears the mark of stack {mark.owner} and another name: renamed, or a copy",
+            "Nobody owns it as it is, so it is exported; ask that stack before you adopt it.",
+            item.sid,
+        )
+        for item, mark in borne
+        if mark is not None
     ]
 
 
