@@ -6,7 +6,7 @@ import { remedy } from "./remedy.js";
 
 const GONE = ["failed", "undelivered"];
 
-/** Return the part of one row `{row, phone, conversation, participant, selected}`. */
+/** Return the part of one row `{row, phone, conversation, participant, selected, is_stop}`. */
 export function bubble(item, actions) {
   const press = el("button", { type: "button", class: "bubble", onclick: () => actions.select(latest.row.message_sid) });
   const note = el("div", { class: "note" });
@@ -19,6 +19,7 @@ export function bubble(item, actions) {
     const told = fate(next);
     node.className = `${row.direction} ${told.tone}`;
     attribute(press, "aria-pressed", selected);
+    attribute(press, "tabindex", next.is_stop ? "0" : "-1");
     redraw(press, [row.body, row.media, row.subject, told, row.date], () => content(row, told));
     redraw(note, [told.tone, row.error_code, row.reason, row.explanation], () =>
       told.tone === "lost" ? lost(next) : [],

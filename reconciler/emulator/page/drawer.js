@@ -4,7 +4,7 @@ import { attribute, el, icon, keep, redraw } from "./dom.js";
 import { timeOfDay } from "./format.js";
 import { nameOf } from "./people.js";
 
-const TABS = { timeline: "Timeline", resources: "Resources" };
+const TABS = { timeline: "Timeline", requests: "API requests", resources: "Resources" };
 const SHOWN = 300;
 const TELLING = ["address", "direction", "StateTo", "Status", "status", "ErrorCode", "error_code", "reason", "Author", "Body", "mode", "online"];
 
@@ -15,15 +15,18 @@ export function drawer(actions) {
   const bar = el("div", { role: "tablist", "aria-label": "Drawer" }, tabs);
   const rows = el("tbody", {});
   const timeline = panel("timeline", table(["#", "Time", "Event", "What it says"], rows));
+  const calls = el("tbody", {});
+  const requested = panel("requests", table(["#", "Time", "Call", "With", "Answer"], calls));
   const stuff = el("tbody", {});
   const resources = panel("resources", table(["Kind", "Name", "SID"], stuff));
-  const node = el("section", { id: "drawer", class: "drawer", "aria-label": "Drawer", hidden: true }, bar, timeline, resources);
+  const node = el("section", { id: "drawer", class: "drawer", "aria-label": "Drawer", hidden: true }, bar, timeline, requested, resources);
   let open = "";
   let shown = "";
 
   bar.addEventListener("keydown", (event) => {
     if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-    const other = tabs.find((one) => one.id !== `tab-${open}`);
+    const at = tabs.findIndex((one) => one.id === `tab-${open}`);
+    const other = tabs.at((at + (event.key === "ArrowRight" ? 1 : -1)) % tabs.length);
     other.click();
     other.focus();
   });
@@ -37,7 +40,7 @@ export function drawer(actions) {
     return el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, onclick: () => actions.drawer(name) }, label);
   }
 
-  function update({ scene, events, view, message }) {
+  function update({ scene, events, requests, view, message }) {
     open = view.drawer in TABS ? view.drawer : "";
     node.hidden = !open;
     redraw(opener, events.length, () => [icon("rows"), "Timeline", el("span", { class: "count" }, String(events.length))]);
@@ -48,12 +51,14 @@ export function drawer(actions) {
       attribute(one, "tabindex", chosen ? "0" : "-1");
     }
     timeline.hidden = open !== "timeline";
+    requested.hidden = open !== "requests";
     resources.hidden = open !== "resources";
     if (!open) return;
     const sought = `${open} ${view.message}`;
     const own = message ? ownOf(message) : new Set();
     keep(rows, events.slice(-SHOWN).reverse(), (one) => one.id, () => line());
     events.slice(-SHOWN).reverse().forEach((one, at) => attribute(rows.children[at], "class", isOf(one, own) ? "lit" : null));
+    keep(calls, [...requests].reverse(), (one) => one.number, () => call());
     redraw(stuff, [scene.conversation, [...own]], () => (scene.conversation ? things(scene.conversation, own) : []));
     if (sought !== shown) node.querySelector("[role=tabpanel]:not([hidden]) .lit")?.scrollIntoView({ block: "center" });
     shown = sought;
@@ -90,6 +95,24 @@ function line() {
         el("td", {}, timeOfDay(event.at_s)),
         el("td", {}, el("code", {}, event.type)),
         el("td", {}, says(event.data)),
+      ]);
+    },
+  };
+}
+
+function call() {
+  const node = el("tr", {});
+  return {
+    node,
+    update({ number, at, method, path, form, status, error_code: code }) {
+      const sent = Object.entries(form).map(([name, values]) => `${name}=${values.join(", ")}`).join(" · ");
+      const ended = status === null ? "cut" : code ? `${status} / ${code}` : String(status);
+      redraw(node, number, () => [
+        el("td", {}, String(number)),
+        el("td", {}, timeOfDay(at)),
+        el("td", {}, el("code", {}, `${method} ${path}`)),
+        el("td", {}, sent.slice(0, 300)),
+        el("td", {}, el("span", { class: `badge ${status !== null && status < 400 ? "created" : "bad"}` }, ended)),
       ]);
     },
   };

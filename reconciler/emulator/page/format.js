@@ -26,7 +26,7 @@ export function timeOfDay(at) {
 
 /** Return an address without its channel, spaced for reading. */
 export function number(address) {
-  return plain(address).replace(NUMBER, "+1 $1 $2 $3");
+  return plain(address).split(", ").map((one) => one.replace(NUMBER, "+1 $1 $2 $3")).join(", ");
 }
 
 /** Return an address without its channel. */

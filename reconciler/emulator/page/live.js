@@ -8,19 +8,27 @@ import { admin } from "./api.js";
 const KEPT = 1000;
 const AGAIN_MS = 1000;
 
-/** Follow the world: `sceneOf()` is the path to ask, `changed({scene, events, online})` is told each time. */
-export function follow(sceneOf, changed) {
-  const state = { scene: null, events: [], online: false };
+/**
+ * Follow the world: `paths()` are those to ask, `{scene, requests}` (the latter null where nobody looks), and
+ * `changed({scene, events, requests, online})` is told each time.
+ */
+export function follow(paths, changed) {
+  const state = { scene: null, events: [], requests: [], online: false };
   let asked_at = performance.now();
   let asking = null;
   let again = false;
 
   async function ask() {
-    const path = sceneOf();
-    const [scene, events] = await Promise.all([admin(path), admin(`events?since=${lastOf(state.events)}`)]);
+    const wanted = paths();
+    const [scene, events, calls] = await Promise.all([
+      admin(wanted.scene),
+      admin(`events?since=${lastOf(state.events)}`),
+      wanted.requests && admin(wanted.requests),
+    ]);
     asked_at = performance.now();
     const began = scene.last_event < lastOf(state.events) || events.some((one) => one.type === "world.reset");
     state.events = [...(began ? [] : state.events), ...sinceReset(events)].slice(-KEPT);
+    state.requests = calls?.requests ?? state.requests;
     state.scene = scene;
     state.online = true;
     changed(state);

@@ -17,6 +17,7 @@ const LARGE = 2;
 let view = linked();
 let ahead_s = 0;
 let state = null;
+let trouble = "";
 
 const actions = {
   show: (sid) => look({ conversation: sid, message: "" }),
@@ -67,9 +68,13 @@ document.getElementById("main").replaceChildren(parts.lesson.node, parts.welcome
 document.getElementById("bottom").append(parts.ruler.node, parts.drawer.node);
 
 const live = follow(
-  () => `page?conversation=${encodeURIComponent(view.conversation)}`,
+  () => ({
+    scene: `page?conversation=${encodeURIComponent(view.conversation)}`,
+    requests: view.drawer === "requests" ? "requests?limit=200" : null,
+  }),
   (found) => {
     state = found;
+    trouble = "";
     draw();
   },
 );
@@ -78,7 +83,7 @@ function look(change) {
   view = { ...view, ...change };
   link(view);
   draw();
-  if ("conversation" in change) live.refresh();
+  if ("conversation" in change || change.drawer === "requests") live.refresh();
 }
 
 function messageOf(scene) {
@@ -88,10 +93,10 @@ function messageOf(scene) {
 
 function draw() {
   if (!state) return;
-  const { scene, events } = state;
-  const given = { scene, events, view, ahead_s, now_s: live.now_s(), message: messageOf(scene) };
+  const { scene, events, requests } = state;
+  const given = { scene, events, requests, view, ahead_s, now_s: live.now_s(), message: messageOf(scene) };
   document.body.dataset.ready = state.online ? "yes" : "no";
-  text(online, state.online ? "" : "The emulator does not answer; trying again");
+  text(online, state.online ? trouble : "The emulator does not answer; trying again");
   top_(scene);
   const is_empty = !scene.conversation;
   parts.welcome.node.hidden = !is_empty || Boolean(view.tutorial);
@@ -130,4 +135,8 @@ addEventListener("hashchange", () => {
   draw();
   live.refresh();
 });
-setInterval(draw, 1000);
+addEventListener("unhandledrejection", (event) => {
+  trouble = event.reason.message; // told until the next scene
+  draw();
+});
+setInterval(() => (view.drawer === "requests" ? live.refresh() : draw()), 1000); // reading calls are no events

@@ -14,7 +14,7 @@ export function phone(item, actions) {
 
   const owner = el("h2", { id });
   const line = el("p", { class: "own" });
-  const reach = el("button", { type: "button", role: "switch", class: "small", onclick: () => actions.reach(latest.phone) }, "Online");
+  const reach = el("button", { type: "button", role: "switch", class: "small", onclick: () => tried(() => actions.reach(latest.phone)) }, "Online");
   const thread = el("select", { "aria-label": "Thread", onchange: choose });
   const peer = el("div", { class: "peer" });
   const reveal = el("button", { type: "button", role: "switch", class: "small reveal", onclick: () => actions.reveal(address) });
@@ -77,7 +77,7 @@ export function phone(item, actions) {
   function choose() {
     chosen = thread.value;
     const { conversation_sid: sid } = current();
-    if (sid && sid !== latest.conversation.sid) actions.show(sid);
+    if (sid && sid !== latest.conversation.sid) actions.show(sid); // which forgets what was chosen
     else update(latest);
   }
 
@@ -114,6 +114,7 @@ export function phone(item, actions) {
   }
 
   function update(next) {
+    if (next.conversation.sid !== latest.conversation.sid) chosen = "";
     latest = next;
     const { participant, view, compact } = next;
     const shown = current();
@@ -128,7 +129,9 @@ export function phone(item, actions) {
     header(next, shown, view.revealed.split(" ").includes(address));
     windowIn(next, shown);
     const before = list.childElementCount;
-    const items = rows.map((row) => ({ ...next, row, selected: Boolean(row.message_sid) && row.message_sid === view.message }));
+    const selected = rows.findLast((row) => row.message_sid && row.message_sid === view.message);
+    const first = selected ?? rows[rows.length - 1]; // one tab stop a phone; arrows lead to the others
+    const items = rows.map((row) => ({ ...next, row, selected: row === selected, is_stop: row === first }));
     keep(list, items, (one) => one.row.sid, (one) => bubble(one, actions));
     if (list.childElementCount > before) log.scrollTop = log.scrollHeight;
   }
@@ -136,10 +139,13 @@ export function phone(item, actions) {
   function header(next, shown, revealed) {
     const is_here = shown?.conversation_sid === next.conversation.sid || shown?.sender === next.participant?.proxy_address;
     const others = is_here ? othersOf(next.conversation, address) : [];
+    const is_group = shown?.sender.includes(",") ?? false;
+    const masked = is_group ? "a group: its members see each other" : "real peer hidden";
     redraw(peer, [shown?.sender, revealed, others], () => [
       el("strong", {}, shown ? number(shown.sender) : "Nobody yet"),
-      el("span", { class: revealed ? "real" : "masked" }, revealed ? others.map(person).join(", ") || "nobody else" : "real peer hidden"),
+      el("span", { class: revealed ? "real" : "masked" }, revealed ? others.map(person).join(", ") || "nobody else" : masked),
     ]);
+    reveal.hidden = is_group;
     attribute(reveal, "aria-checked", revealed);
     redraw(reveal, 1, () => [icon("eye"), "Reveal"]);
   }

@@ -33,8 +33,8 @@ function isFrom(message) {
 
 function told(conversation, message, wrote) {
   if (!message) {
-    const waits = conversation.participants.length > 1;
-    return el("p", {}, waits ? "Write on a phone: the pair that carries it lights up here." : "Nobody is here to talk with yet.");
+    const lonely = !conversation.participants.some((one) => one.address);
+    return lonely ? invitation() : el("p", {}, "Write on a phone: the pair that carries it lights up here.");
   }
   const { sign, tone, words } = reach(message.receipts);
   const how = wrote ? "from a handset" : "posted by the API";
@@ -45,6 +45,14 @@ function told(conversation, message, wrote) {
   ];
 }
 
+function invitation() {
+  const lines = ["participants:", '  customer: {address: "+15550100301", via: wa}', '  courier: {address: "+15550100302", via: sms}'];
+  return [
+    el("p", {}, "No handset takes part yet. Phones appear for participants with an address and a sender:"),
+    el("pre", { tabindex: "0", "aria-label": "In the specs" }, lines.join("\n")),
+  ];
+}
+
 /** Return what a participant had to do with a message: `{lit, words, code}`. */
 function part(participant, message, wrote) {
   if (!message) return { lit: "", words: "" };
@@ -52,9 +60,14 @@ function part(participant, message, wrote) {
     return wrote ? { lit: "in", words: "came in by this pair" } : { lit: "", words: "the author by name; nothing is sent back" };
   }
   const receipt = message.receipts.find((one) => one.participant_sid === participant.sid);
-  if (!receipt) return { lit: "", words: participant.address ? "not sent there" : "reads it in the app" };
+  if (!receipt) return { lit: "", words: unsent(participant) };
   if (GONE.includes(receipt.status)) return { lit: "lost", words: `stopped here: ${receipt.error_code} ${receipt.status}` };
   return { lit: "out", words: `went out by this pair: ${receipt.status ?? "under way"}` };
+}
+
+function unsent({ address, proxy_address: proxy }) {
+  if (!address) return "reads it in the app";
+  return proxy ? "not sent there" : "a member of the group, which brings it there by itself";
 }
 
 function pair(participant, { lit, words }) {
@@ -62,7 +75,7 @@ function pair(participant, { lit, words }) {
   return el(
     "li",
     { class: `pair ${lit}` },
-    el("p", { class: "who" }, el("strong", {}, nameOf(participant)), " ", el("span", { class: "tag" }, address ? channelName(address) : "chat")),
+    el("p", { class: "who" }, el("strong", {}, nameOf(participant)), " ", el("span", { class: "tag" }, address ? channelName(address) : participant.identity ? "chat" : "group")),
     address && el("p", { class: "wire" }, el("code", {}, plain(address)), wire(), el("code", {}, proxy ? plain(proxy) : "group")),
     (lit || !words) && el("pre", { class: "yaml", tabindex: "0", "aria-label": `Specs of ${nameOf(participant)}` }, yamlLine(participant),
       proxy && el("span", { class: "sender" }, `\n# senders: ${senderLine(participant)}`)),

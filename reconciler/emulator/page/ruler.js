@@ -2,7 +2,7 @@
 //
 // While it is pulled nothing has happened yet: the phones show what would be then. Letting go lets time pass.
 
-import { attribute, el, keep, text } from "./dom.js";
+import { attribute, el, keep, redraw, text } from "./dom.js";
 import { duration, moment, number, title } from "./format.js";
 import { nameOf, participantOf } from "./people.js";
 
@@ -31,6 +31,7 @@ export function ruler(actions) {
 
   for (let hour = 0; hour <= SPAN_H; hour += 12) scale.append(placed(el("span", {}, hour ? `+${hour} h` : "now"), hour * 3600));
   slide.addEventListener("input", () => actions.ahead(ahead_s()));
+  slide.addEventListener("pointerdown", (event) => slide.setPointerCapture(event.pointerId));
   slide.addEventListener("pointerup", () => setTimeout(pass));
   slide.addEventListener("keydown", (event) => {
     if (event.key === "Enter") pass();
@@ -88,8 +89,10 @@ export function ruler(actions) {
         const [due] = group;
         placed(node, due.at_s - latest.now_s);
         node.className = `due ${due.what}${lane ? " upper" : ""}${due.at_s <= reached_s() ? " reached" : ""}`;
-        text(label, words(due, latest.scene) + (group.length > 1 ? ` + ${group.length - 1} more` : ""));
-        attribute(node, "title", group.map((one) => `${words(one, latest.scene)}, ${moment(one.at_s)}`).join("\n"));
+        const all = group.map((one) => `${words(one, latest.scene)}, ${moment(one.at_s)}`);
+        const more = group.length > 1 ? ` + ${group.length - 1} more` : "";
+        redraw(label, [words(due, latest.scene), all], ([first]) => [first + more, el("span", { class: "unseen" }, all.join("; "))]);
+        attribute(label, "title", all.join("\n"));
       },
     };
   }
