@@ -71,7 +71,10 @@ def _folder(path: Path) -> Path:
     "--port", type=click.IntRange(0, 65535), default=8010, show_default=True, help="0 takes any free port."
 )
 @click.option("--memory", is_flag=True, help="Start empty and keep nothing.")
-def serve_one(path: Path, port: int, memory: bool) -> int:
+@click.option(
+    "--allow-external-webhooks", is_flag=True, help="Call webhooks that are not on this machine, too."
+)
+def serve_one(path: Path, port: int, memory: bool, allow_external_webhooks: bool) -> int:
     """Serve an emulated Twilio Conversations on 127.0.0.1.
 
     PATH is the stack's folder, or a file in it: the same world that --local uses. Stop it with Ctrl-C.
@@ -81,12 +84,15 @@ def serve_one(path: Path, port: int, memory: bool) -> int:
     folder = _folder(path)
     try:
         if memory:
-            return run_stoppable(_serve(Home(folder, Store()), port, announce=False))
+            store = Store()
+            store.deliveries.allow_external = allow_external_webhooks
+            return run_stoppable(_serve(Home(folder, store), port, announce=False))
         with open_home(folder, LOCK_TIMEOUT_S) as home:
             if not isinstance(home, Home):
                 raise ReconcilerError(
                     f"this folder's emulator runs already at {home.url}", f"Process {home.pid}."
                 )
+            home.store.deliveries.allow_external = allow_external_webhooks
             return run_stoppable(_serve(home, port, announce=True))
     except WorldError as fault:
         raise _unusable(fault) from fault

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .wire import Request
 
 Ways = Mapping[str, Callable[["Store", "Request"], Any]]
-"""Method → what answers it with a payload for 200; it may raise AdminError."""
+"""Method → what answers it: with a payload for 200, or a whole answer; it may raise AdminError."""
 
 
 class AdminError(Exception):
@@ -41,9 +41,10 @@ def respond(store: Store, request: Request, ways: Ways) -> Response:
     if way is None:
         return refused(request)
     try:
-        return answer(200, way(store, request))
+        payload = way(store, request)
     except AdminError as error:
         return answer(error.status, {"message": str(error)})
+    return payload if isinstance(payload, Response) else answer(200, payload)
 
 
 def query_of(request: Request) -> dict[str, str]:

@@ -7,19 +7,25 @@ another origin, and no answer carries a CORS header.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import control_events, control_page, control_phones, limits
+from . import (
+    control_events,
+    control_faults,
+    control_openapi,
+    control_page,
+    control_phones,
+    control_requests,
+    control_state,
+    control_webhooks,
+    limits,
+)
+from .admin import Ways, respond
 from .admin import answer as _json
-from .admin import refused as _refused
-from .admin import respond
 from .disk import FORMAT
-from .faults import FaultError, Rule
 from .handle import TABLES
-from .presets import PRESETS
 from .wire import date_text
 
 if TYPE_CHECKING:
@@ -27,7 +33,6 @@ if TYPE_CHECKING:
     from .wire import Request, Response
 
 PREFIX = "/_emulator/"
-_PATHS = {**control_phones.PATHS, **control_page.PATHS, **control_events.PATHS, **limits.PATHS}
 _LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
@@ -57,24 +62,37 @@ def control(store: Store, request: Request) -> Response:
         return wrong
     store.advance(0)  # what is due by now has happened
     name = name_of(request)
-    if name in _PATHS:
-        return respond(store, request, _PATHS[name])
-    match request.method, "faults" if name.startswith("faults/") else name:
-        case "GET", "health":
-            return _json(200, {"status": "ok", "pid": os.getpid()})
-        case "GET", "info":
-            return _json(200, _info(store))
-        case "POST", "reset":
-            store.reset()
-            return _json(200, {"status": "ok"})
-        case _, "faults":
-            return _faults(store, request, name.removeprefix("faults").removeprefix("/"))
-        case _, "health" | "info" | "reset":
-            return _refused(request)
-    return _json(404, {"message": f"{request.target} is not an admin path"})
+    ways = _ways(name)
+    if ways is None:
+        return _json(404, {"message": f"{request.target} is not an admin path"})
+    return respond(store, request, ways)
 
 
-def _info(store: Store) -> dict[str, Any]:
+def _ways(name: str) -> Ways | None:
+    """Return what answers a path; ``{id}`` stands for any one part of it but the first."""
+    parts = name.split("/")
+    templates = ("/".join([*parts[:at], "{id}", *parts[at + 1 :]]) for at in range(len(parts) - 1, 0, -1))
+    return _PATHS.get(name) or next((_PATHS[one] for one in templates if one in _PATHS), None)
+
+
+def _health(_: Store, __: Request) -> dict[str, Any]:
+    """GET: it lives."""
+    return {"status": "ok", "pid": os.getpid()}
+
+
+def _reset(store: Store, _: Request) -> dict[str, Any]:
+    """POST: the world begins again, as empty as a new account."""
+    store.reset()
+    return {"status": "ok"}
+
+
+def _openapi(_: Store, __: Request) -> dict[str, Any]:
+    """GET: this description."""
+    return control_openapi.document(_PATHS, PREFIX)
+
+
+def _info(store: Store, _: Request) -> dict[str, Any]:
+    """GET: whose world it is, its time, and how much is in it."""
     with store.lock:
         return {
             "account_sid": store.account.sid,
@@ -102,55 +120,17 @@ def _origin(request: Request) -> str:
     return f"{request.scheme}://{request.host}"
 
 
-def _faults(store: Store, request: Request, name: str) -> Response:
-    """List, add (POST), replace (PUT) or remove rules; ``name`` is the rule's in the path, if any."""
-    faults = store.faults
-    try:
-        match request.method, bool(name):
-            case "GET", False:
-                pass
-            case "POST", False:
-                return _json(201, faults.add(Rule.parsed(_body(request))).shown())
-            case "PUT", False:
-                faults.use(*_replacement(_body(request)))
-            case "DELETE", False:
-                faults.clear()
-            case "DELETE", True:
-                if not faults.remove(name):
-                    return _json(404, {"message": f"There is no fault {name}"})
-            case _:
-                return _refused(request)
-    except FaultError as error:
-        return _json(400, {"message": str(error)})
-    return _json(200, _in_force(store))
-
-
-def _in_force(store: Store) -> dict[str, Any]:
-    with store.lock:
-        return {
-            "seed": store.faults.seed,
-            "rules": [armed.shown() for armed in store.faults.rules()],
-            "late": store.faults.late,
-            "presets": list(PRESETS),
-        }
-
-
-def _body(request: Request) -> Any:
-    try:
-        return json.loads(request.body)
-    except ValueError as error:
-        raise FaultError("the body is not JSON") from error
-
-
-def _replacement(body: Any) -> tuple[str | list[Rule], int]:
-    """Return what ``{"rules": […]}`` or ``{"preset": name}`` says, each with an optional seed."""
-    if not isinstance(body, dict) or set(body) - {"seed"} not in ({"rules"}, {"preset"}):
-        raise FaultError("the body has rules or a preset, and may have a seed")
-    seed = body.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise FaultError("seed: is not a whole number")
-    if "preset" in body:
-        return str(body["preset"]), seed
-    if not isinstance(body["rules"], list):
-        raise FaultError("rules: is not a list")
-    return [Rule.parsed(rule) for rule in body["rules"]], seed
+_PATHS: dict[str, Ways] = {
+    "health": {"GET": _health},
+    "info": {"GET": _info},
+    "reset": {"POST": _reset},
+    "openapi.json": {"GET": _openapi},
+    **control_events.PATHS,
+    **control_faults.PATHS,
+    **control_page.PATHS,
+    **control_phones.PATHS,
+    **control_requests.PATHS,
+    **control_state.PATHS,
+    **control_webhooks.PATHS,
+    **limits.PATHS,
+}

@@ -12,6 +12,7 @@ from .wire import date_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .inbound import Written
     from .phones import Phone
     from .rows import ChannelMessage
     from .store import Store
@@ -27,12 +28,23 @@ def listing(store: Store, request: Request) -> dict[str, Any]:
 
 
 def send(store: Store, request: Request) -> dict[str, Any]:
-    """POST ``{from, to, body, media?, subject?}``; ``to`` is a sender of ours, or a group's others."""
+    """POST ``{from, to, body?, media?, subject?}``; ``to`` is a sender of ours, or a group's others."""
+    return taken(store, written(store, request))
+
+
+def written(store: Store, request: Request) -> Written:
+    """Return what a request to send says. Raises AdminError."""
     body = fields_of(request, "from", "to", "body", "media", "subject")
     from_, to = text_of(body, "from", needed=True) or "", _texts(body, "to")
     media, text, subject = _texts(body, "media"), text_of(body, "body"), text_of(body, "subject")
+    found: Written = _done(lambda: store.phones.written(from_, to, text, media, subject))
+    return found
+
+
+def taken(store: Store, what: Written) -> dict[str, Any]:
+    """Let what was written arrive, and return the message."""
     with store.lock:
-        return show_message(_done(lambda: store.phones.send(from_, to, text, media, subject)))
+        return show_message(store.phones.take(what))
 
 
 def read(store: Store, request: Request) -> dict[str, Any]:

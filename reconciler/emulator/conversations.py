@@ -259,9 +259,11 @@ def discard(store: Store, conversation: Conversation) -> None:
     with store.events.silent():  # one event tells of the whole
         if conversation.state != "closed":
             lifecycle.close(store, conversation)
-        for row in store.children(conversation):
+    children = store.children(conversation)
+    store.remove(conversation)  # first, so that its own webhooks still hear of it
+    with store.events.silent():
+        for row in children:
             store.remove(row)
-    store.remove(conversation)
     bindings.regroup(store, conversation)
     store.alarms.pop(conversation.sid, None)
 

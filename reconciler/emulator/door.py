@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from .courier import attend
 from .faults import Interrupted
 from .handle import handle
 from .limits import too_many
@@ -69,7 +70,7 @@ class InProcess:
         course = self._store.faults.meet(request, also)
         if course.before_s:
             await self._reach(course, timeout_s)
-        response = course.carry_out()
+        response = await attend(course)
         patience_s = timeout_s - course.before_s
         if course.after_s:
             await self._sleep(min(course.after_s, patience_s))

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import parameters
+from . import hooks, parameters
 from .wire import date_text
 
 if TYPE_CHECKING:
@@ -85,7 +85,10 @@ class Journal:
     def note(self, name: str, data: dict[str, Any]) -> None:
         """Add an event; readers see it with the next commit."""
         self.last += 1
-        self._fresh.append(Event(self.last, self.store.now_s(), name, data, self.cause))
+        event = Event(self.last, self.store.now_s(), name, data, self.cause)
+        self._fresh.append(event)
+        # Now, for what is configured may be gone when this is committed.
+        self.store.deliveries.plan(hooks.called(self.store, event))
 
     def inserted(self, row: Row) -> None:
         """Tell that a row is new."""

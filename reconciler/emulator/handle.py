@@ -16,6 +16,7 @@ from . import routes, sync_routes
 from .call import Asked, Call
 from .errors import ApiError
 from .events import Cause
+from .request_log import stopwatch_s
 from .wire import Form, credentials_of, error_response, form_of, json_response
 
 if TYPE_CHECKING:
@@ -54,9 +55,13 @@ class Place:
 
 def handle(store: Store, request: Request) -> Response:
     """Answer one call. Whatever it changed is committed when this returns."""
+    start_s = stopwatch_s()
     with store.lock:
         arrive(store, request)
-        return process(store, request, store.calls)
+        number = store.calls
+        response = process(store, request, number)
+        store.requests.note(number, store.now_s(), request, response, stopwatch_s() - start_s)
+        return response
 
 
 def arrive(store: Store, request: Request) -> None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, conversations, delivery, messages, participants, rules, webhooks
+from . import bindings, conversations, delivery, fields, messages, participants, rules, webhooks
 from .addresses import channel_of
+from .errors import ApiError
 from .events import Cause
 from .participants import Draft
 from .rows import ChannelMessage
 
 if TYPE_CHECKING:
-    from .rows import AddressConfiguration, Conversation, Participant
+    from collections.abc import Mapping
+
+    from .rows import AddressConfiguration, Conversation, Participant, Service
     from .store import Store
 
 Route = tuple["Conversation", "Participant"]
@@ -25,13 +28,18 @@ Route = tuple["Conversation", "Participant"]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a handset sends: to one sender of ours, or to all others of a group."""
+    """What a handset sends: to one sender of ours, or to all others of a group.
+
+    ``refused`` and ``changes`` (of body, author, attributes or friendly_name) are a pre-event webhook's.
+    """
 
     from_: str
     to: tuple[str, ...]
     body: str | None
     media: list[dict[str, Any]] = field(default_factory=list)
     subject: str | None = None
+    refused: bool = False
+    changes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[str]:
@@ -52,11 +60,11 @@ def receive(store: Store, written: Written) -> ChannelMessage:
         if keyword and not store.switches.keyword_is_message:
             store.update(row, reason="keyword")
             return row
-        found = _routed(store, written)
-        if isinstance(found, str):
-            store.update(row, reason=found)
+        route = "refused" if written.refused else _routed(store, written)
+        if isinstance(route, str):
+            store.update(row, reason=route)
         else:
-            _hand_over(store, row, written, *found)
+            _hand_over(store, row, written, *route)
         return row
 
 
@@ -97,21 +105,31 @@ def _heed_keyword(store: Store, written: Written) -> str | None:
     return keyword
 
 
+def is_swallowed(store: Store, written: Written) -> bool:
+    """Tell whether a message is a keyword that goes no further."""
+    is_plain = channel_of(written.from_) == "sms" and len(written.to) == 1
+    return is_plain and not store.switches.keyword_is_message and rules.keyword_of(written.body) is not None
+
+
 # Finding the conversation
 
 
 def _routed(store: Store, written: Written) -> Route | str:
+    return found(store, written) or _created(store, written) or _missing(store, written)
+
+
+def found(store: Store, written: Written) -> Route | str | None:
+    """Return who takes a message as things are, why nobody can, or None: one may be made for it."""
     if len(written.to) > 1:
-        return _group(store, written) or _created(store, written) or "no_conversation"
+        return _group(store, written)
     sender = written.to[0]
-    found = _by_pair(store, written.from_, sender)
-    if found is None:
-        if store.account.senders is not None and sender not in store.account.senders:
-            return "not_ours"
-        return _created(store, written) or _missing(store, written.from_, sender)
-    pair, members = (written.from_, sender), store.participants(found)
+    holder = _by_pair(store, written.from_, sender)
+    if holder is None:
+        senders = store.account.senders
+        return "not_ours" if senders is not None and sender not in senders else None
+    pair, members = (written.from_, sender), store.participants(holder)
     member = next((row for row in members if (row.address, row.proxy_address) == pair), None)
-    return "initializing" if member is None else (found, member)
+    return "initializing" if member is None else (holder, member)
 
 
 def _by_pair(store: Store, address: str, sender: str) -> Conversation | None:
@@ -128,8 +146,8 @@ def holding(store: Store, address: str, sender: str) -> str | None:
     others = sender.split(",")
     if len(others) > 1:
         return store.index.groups.holder(frozenset([address, *others]))
-    found = _by_pair(store, address, sender)
-    return None if found is None else found.sid
+    holder = _by_pair(store, address, sender)
+    return None if holder is None else holder.sid
 
 
 def _group(store: Store, written: Written) -> Route | None:
@@ -141,7 +159,8 @@ def _group(store: Store, written: Written) -> Route | None:
     return None if member is None else (conversation, member)
 
 
-def _missing(store: Store, address: str, sender: str) -> str:
+def _missing(store: Store, written: Written) -> str:
+    address, sender = written.from_, written.peer
     services = [row.sid for row in store.index.services]
     rows = (row for sid in services for row in store.index.by_address.get((sid, address), ()))
     return "closed" if any(row.proxy_address == sender for row in rows) else "no_conversation"
@@ -150,8 +169,8 @@ def _missing(store: Store, address: str, sender: str) -> str:
 # Autocreation
 
 
-def _created(store: Store, written: Written) -> Route | None:
-    """Create a conversation as the address configuration of the sender says (documented), or nothing."""
+def planned(store: Store, written: Written) -> tuple[AddressConfiguration, Service] | None:
+    """Return by which address configuration a conversation would be created, and in which service."""
     config = next(
         (
             config
@@ -165,15 +184,29 @@ def _created(store: Store, written: Written) -> Route | None:
         return None
     default_sid = store.configuration.default_chat_service_sid
     service = store.service(config.conversation_service_sid or default_sid) or store.service(default_sid)
-    if service is None:
-        return None
-    binding = {
+    return None if service is None else (config, service)
+
+
+def binding(written: Written, config: AddressConfiguration) -> dict[str, str]:
+    """Return the pair that a conversation is created for, as events tell it."""
+    return {
         "MessagingBinding.Address": written.from_,
         "MessagingBinding.ProxyAddress": config.channel_address,
         "MessagingBinding.AuthorAddress": written.from_,
     }
-    conversation = conversations.built(store, service.sid, conversations.Wanted({}, None, has_timers=False))
-    with store.events.caused_by(Cause(delivery.source_of(written.from_), "EVENT", binding=binding)):
+
+
+def _created(store: Store, written: Written) -> Route | None:
+    """Create a conversation as the address configuration of the sender says (documented), or nothing."""
+    plan = planned(store, written)
+    if plan is None:
+        return None
+    config, service = plan
+    name = written.changes.get("friendly_name")
+    wanted = conversations.Wanted({"friendly_name": name} if name else {}, None, has_timers=False)
+    conversation = conversations.built(store, service.sid, wanted)
+    source = delivery.source_of(written.from_)
+    with store.events.caused_by(Cause(source, "EVENT", binding=binding(written, config))):
         conversations.add(store, conversation)
     _attach_target(store, conversation, config)
     rows = [participants.attach(store, service, conversation, draft) for draft in _drafts(written, config)]
@@ -218,10 +251,11 @@ def _hand_over(
         store,
         conversation,
         {
-            "author": written.from_,
-            "body": written.body,
+            "author": written.changes.get("author") or written.from_,
+            "body": written.changes.get("body") or written.body,
             "subject": written.subject,
             "media": written.media,
+            **_attributes(store, written),
         },
         author=author,
         carried=len(written.to) > 1,
@@ -229,3 +263,13 @@ def _hand_over(
     store.update(row, conversation_sid=conversation.sid, message_sid=message.sid, participant_sid=author.sid)
     if len(written.to) > 1:
         delivery.mirror(store, conversation, message, written.from_, written.addresses)
+
+
+def _attributes(store: Store, written: Written) -> dict[str, str]:
+    try:
+        value = fields.attributes(
+            written.changes.get("attributes"), fields.SMALL_ATTRIBUTES_BYTES, store.switches.attributes_echo
+        )
+    except ApiError:  # there is no caller to tell; the delivery shows what was said
+        return {}
+    return {} if value is None else {"attributes": value}

@@ -1,8 +1,8 @@
 """How much at once: turns calls into counts, and what is over a limit into 429. Off unless asked for.
 
 Documented: 30 actions a second, per service for creating and deleting conversations and for users and roles,
-per conversation for its updates and what stands in it; reads are exempt. The account's concurrency (20429) has
-no figure. Inferred: seconds are whole ones of the world's clock, a call that is refused for other reasons
+per conversation for its updates and what stands in it; reads are exempt. The account's concurrency (20429)
+has no figure. Inferred: seconds are whole ones of the world's clock, a call that is refused for other reasons
 counts too, and a conversation's limit has the service's code (50063).
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .call import Call
     from .store import Store
     from .wire import Request, Response
+
 
 @dataclass(slots=True)
 class Limits:

@@ -31,6 +31,20 @@ _CHANNEL_MESSAGE = {"status", "reason", "message_sid"}  # told once it has a pla
 _USER = {"friendly_name", "attributes", "role_sid"}
 
 
+def described(store: Store, row: Row) -> dict[str, Any]:
+    """Return the parameters that tell of a conversation, participant, message or user."""
+    match row:
+        case Conversation():
+            return _conversation(row)
+        case Participant():
+            return _participant(row)
+        case Message():
+            return _message(store, row)
+        case User():
+            return _user(row)
+    raise TypeError(f"no event tells of a {type(row).__name__}")
+
+
 def added(store: Store, row: Row, binding: Mapping[str, str] | None) -> Found | None:
     """Return the event of a new row, None if it is none."""
     match row:

@@ -72,13 +72,13 @@ def create(call: Call) -> Reply:
 
 def fetch(call: Call) -> Reply:
     """GET by SID or identity."""
-    return 200, show(call, _addressed(call, call.conversation()))
+    return 200, show(call, addressed(call, call.conversation()))
 
 
 def update(call: Call) -> Reply:
     """POST the instance; addresses are fixed, an identity can only be added to a group's business number."""
     store, conversation = call.store, call.writable_conversation()
-    participant = _addressed(call, conversation)
+    participant = addressed(call, conversation)
     call.require_change(_UPDATABLE)
     if "MessagingBinding.ProxyAddress" in call.form:
         raise ApiError(50441)
@@ -97,7 +97,7 @@ def update(call: Call) -> Reply:
 def delete(call: Call) -> Reply:
     """DELETE: 204; the pair is free again."""
     conversation = call.clearable_conversation()
-    detach(call.store, conversation, _addressed(call, conversation))
+    detach(call.store, conversation, addressed(call, conversation))
     return 204, None
 
 
@@ -196,7 +196,8 @@ def detach(store: Store, conversation: Conversation, participant: Participant) -
     bindings.release(store, conversation, participant)
 
 
-def _addressed(call: Call, conversation: Conversation) -> Participant:
+def addressed(call: Call, conversation: Conversation) -> Participant:
+    """Return the participant that the path names by SID or identity, or refuse with 20404."""
     name = call.ids["Sid"]
     row = call.store.index.rows.get(name)
     if not isinstance(row, Participant):

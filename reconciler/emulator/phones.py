@@ -130,8 +130,19 @@ class Phones:
         """Write from a handset to a sender of ours, or by SMS to all others of a group.
 
         Returns the message as the channel took it: ``conversation_sid`` says where it is, or ``reason`` why
-        it is nowhere. ``media`` are URLs. Raises PhoneError.
+        it is nowhere. ``media`` are URLs. No pre-event webhook is asked. Raises PhoneError.
         """
+        return self.take(self.written(from_, to, body, media, subject))
+
+    def written(
+        self,
+        from_: str,
+        to: str | Sequence[str],
+        body: str | None = None,
+        media: Sequence[str] = (),
+        subject: str | None = None,
+    ) -> Written:
+        """Check what ``send`` would send. Raises PhoneError."""
         receivers = (to,) if isinstance(to, str) else tuple(dict.fromkeys(to))
         _check_route(from_, receivers)
         if not body and not media:
@@ -140,10 +151,13 @@ class Phones:
             raise PhoneError("the body is longer than 32 KB")
         if not self[from_].online:
             raise PhoneError(f"{from_} is offline")
+        with self._store.lock:
+            return Written(from_, receivers, body or None, self._media(media), subject)
+
+    def take(self, written: Written) -> ChannelMessage:
+        """Let what was written arrive."""
         with self._at_work():
-            return inbound.receive(
-                self._store, Written(from_, receivers, body or None, self._media(media), subject)
-            )
+            return inbound.receive(self._store, written)
 
     def stop(self, from_: str, to: str | None = None) -> list[ChannelMessage]:
         """Send STOP to a sender, or to every one the handset has a thread with (SMS). Raises PhoneError."""

@@ -12,6 +12,21 @@ def _sometimes(probability: float) -> When:
 
 
 PRESETS: dict[str, tuple[Rule, ...]] = {
+    # Latency profiles: every call takes its time, and nothing fails.
+    "instant": (Rule(Effect("latency")),),
+    "typical": (
+        Rule(Effect("latency", seconds=0.06, up_to_s=0.25), _READ),
+        Rule(Effect("latency", seconds=0.12, up_to_s=0.5), _CREATE_OR_UPDATE),
+        Rule(Effect("latency", seconds=0.08, up_to_s=0.3), _DELETE),
+    ),
+    # Reads take longer than the writes that follow them: what is not awaited is overtaken.
+    "adversarial": (
+        Rule(Effect("latency", seconds=0.25), _READ),
+        Rule(Effect("latency", seconds=0.08, after_commit=True), _CREATE_OR_UPDATE),
+        Rule(Effect("latency", seconds=0.01, up_to_s=0.4), _DELETE),
+    ),
+    "fixed": (Rule(Effect("latency", seconds=0.2)),),
+    # Troubles.
     "flaky-network": (
         Rule(Effect("drop"), when=_sometimes(0.05)),
         Rule(Effect("drop_after_commit"), _CREATE_OR_UPDATE, _sometimes(0.05)),
@@ -26,12 +41,6 @@ PRESETS: dict[str, tuple[Rule, ...]] = {
         Rule(Effect("latency", seconds=0.5, up_to_s=1.5), _READ),
         Rule(Effect("latency", seconds=1.0, up_to_s=3.0), _CREATE_OR_UPDATE),
         Rule(Effect("latency", seconds=0.5, up_to_s=2.0), _DELETE),
-    ),
-    # Reads take longer than the writes that follow them: what is not awaited is overtaken.
-    "adversarial-latency": (
-        Rule(Effect("latency", seconds=0.25), _READ),
-        Rule(Effect("latency", seconds=0.08, after_commit=True), _CREATE_OR_UPDATE),
-        Rule(Effect("latency", seconds=0.01, up_to_s=0.4), _DELETE),
     ),
     "chaos-apply": (
         Rule(Effect("latency", seconds=0.05, up_to_s=0.6), when=_sometimes(0.2)),

@@ -43,6 +43,7 @@ REASONS = {
     "configuration does not create one",
     "closed": "the conversation that had this address with this sender is closed",
     "initializing": "the conversation that will have this address with this sender is not ready yet",
+    "refused": "a pre-event webhook refused it",
     "keyword": "it is a keyword of opting out, which is not passed on (switch keyword_is_message)",
 }
 

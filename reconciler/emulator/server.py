@@ -1,7 +1,7 @@
 """The loopback door: turns a socket on 127.0.0.1 into calls of ``trouble`` and ``control``.
 
 Each connection is looked at by ``tunnel`` first; who calls through one calls Twilio's own host. Nothing is
-ever forwarded: there is no client in here, only a server. aiohttp is imported by this module alone.
+ever forwarded. While it serves, webhooks are called by way of ``outgoing``, which reaches this machine alone.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from . import following
-from .control import control, is_control, name_of, stranger
+from . import control_phones, courier, following
+from .admin import AdminError
+from .admin import answer as admin_answer
+from .control import PREFIX, control, is_control, name_of, stranger
 from .control_events import stream_start, stream_text, wants_stream
 from .limits import too_many
+from .outgoing import Outside
 from .page_files import is_page, page
 from .tunnel import Hall, misdirected
 from .wire import Request
@@ -53,12 +56,18 @@ class Server:
     """Whoever speaks HTTP, one for each connection, which is gone when its connection is."""
     _time: asyncio.Task[None]
     _followers: set[asyncio.Task[None]]
+    _courier: courier.Courier
+    _outside: Outside
+    _store: Store
 
     async def close(self) -> None:
         """Stop listening and end what is under way."""
         self._listener.close()
         for task in (self._time, *self._followers):
             task.cancel()
+        self._store.deliveries.send = None
+        await self._courier.close()
+        await self._outside.close()
         self._hall.dismiss()
         await asyncio.sleep(0)  # what had just been accepted is there now
         speaking = tuple(self._speaking)
@@ -99,7 +108,7 @@ async def serve(
             method=incoming.method,
             target=incoming.raw_path,
             headers={name.lower(): value for name, value in incoming.headers.items()},
-            body=await incoming.read(),
+            body=await _body(incoming),
             scheme="https" if inside else "http",
             host=inside or host,
         )
@@ -126,7 +135,17 @@ async def serve(
     listener = await loop.create_server(hall.entrance, _HOST, port, backlog=128)
     bound = int(listener.sockets[0].getsockname()[1])
     time = loop.create_task(following.keep_time(store))
-    return Server(f"http://{_HOST}:{bound}", bound, listener, hall, speaking, time, followers)
+    outside = Outside(store.deliveries)
+    store.deliveries.send = outside.send
+    carrying = courier.Courier(store)
+    url = f"http://{_HOST}:{bound}"
+    return Server(url, bound, listener, hall, speaking, time, followers, carrying, outside, store)
+
+
+async def _body(incoming: web.BaseRequest) -> bytes:
+    """Return a body; a whole world may be longer than the 1 MiB of all others (and no web page can PUT)."""
+    is_world = (incoming.method, incoming.path) == ("PUT", f"{PREFIX}state")
+    return await (incoming.content if is_world else incoming).read()
 
 
 def _own_tls(host: str) -> ssl.SSLContext:
@@ -140,7 +159,19 @@ async def _admin(store: Store, request: Request) -> Response:
         return stranger(request) or page(request)
     if name_of(request) == "wait" and request.method == "GET" and stranger(request) is None:
         return await following.wait(store, request)
+    if name_of(request) == "phones/send" and request.method == "POST" and stranger(request) is None:
+        return await _sent(store, request)
     return control(store, request)
+
+
+async def _sent(store: Store, request: Request) -> Response:
+    """Let a handset write, once a pre-event webhook has been asked."""
+    store.advance(0)
+    try:
+        written = await courier.considered(store, control_phones.written(store, request))
+        return admin_answer(200, control_phones.taken(store, written))
+    except AdminError as error:
+        return admin_answer(error.status, {"message": str(error)})
 
 
 async def _streamed(
@@ -173,7 +204,7 @@ async def _answer(course: Course) -> Response | None:
     """Return the answer to a call of Twilio after what its faults let pass; None: the connection is cut."""
     if course.before_s:
         await asyncio.sleep(course.before_s)
-    response = course.carry_out()
+    response = await courier.attend(course)
     if course.after_s:
         await asyncio.sleep(course.after_s)
     return response

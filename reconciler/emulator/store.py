@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .clock import Clock
+from .deliveries import Deliveries
 from .disk import Disk
 from .events import Journal
 from .indexes import Indexes
 from .limits import Limits
 from .ordered import Ordered
 from .phones import Phones
+from .request_log import RequestLog
 from .rows import Configuration, Conversation, Message, Participant, Receipt, Row, Service, Webhook
 from .switches import Switches
 from .trouble import Faults
@@ -77,8 +79,10 @@ class Store:
         self.faults = Faults(self)
         self.past: Past | None = None
         self.events = Journal(self)
+        self.deliveries = Deliveries(self)
         self.phones = Phones(self)
         self.limits = Limits()
+        self.requests = RequestLog()
         self._disk = Disk(path) if path is not None else None
         saved = self._disk.take_saved() if self._disk else None
         self.clock = clock or Clock.restored(saved.meta.get("clock", {}) if saved else {})
@@ -164,6 +168,10 @@ class Store:
         self._mints[digest] = self._minted[digest] = used + 1
         tail = hashlib.blake2b(stem + f"\x00{prefix}{used}".encode(), digest_size=16).hexdigest()
         return prefix + tail
+
+    def mints(self) -> Mapping[int, int]:
+        """Return how often each natural key, by its digest, was used for a SID."""
+        return self._mints
 
     def next_seq(self) -> int:
         """Return the next number in the order of creation."""
@@ -259,20 +267,39 @@ class Store:
         self._dropped.clear()
         self._minted.clear()
         self.events.publish()
+        self.deliveries.publish()
 
     def reset(self) -> None:
         """Begin the world again, as empty as a new account; time goes on from where it is."""
         with self.lock:
             self.clock.forget()
-            self.faults.forget()
-            self.limits = Limits()
-            self.past = None
-            self._begin()
+            self._empty()
             if self._disk is not None:
                 self._disk.clear()
-            self.events.forget()
-            self.events.note("world.reset", {})
             self._found()
+
+    def become(self, rows: list[Row], mints: Mapping[int, int], clock: Clock) -> None:
+        """Hold these rows and no others from now on, as after a reset; who asks for it has checked them."""
+        with self.lock:
+            gone, unused = dict.fromkeys(self.index.rows), dict.fromkeys(self._mints, 0)
+            self.clock.forget()
+            self.clock = clock
+            self._empty()
+            self._dropped = gone
+            self._changed = {row.sid: row for row in rows}
+            self._minted = {**unused, **mints}
+            self._restore(rows, dict(mints))
+            self.commit()
+
+    def _empty(self) -> None:
+        self.faults.forget()
+        self.limits = Limits()
+        self.requests.forget()
+        self.past = None
+        self._begin()
+        self.events.forget()
+        self.deliveries.forget()
+        self.events.note("world.reset", {})
 
     def close(self) -> None:
         """Let go of the file."""

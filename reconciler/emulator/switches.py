@@ -81,7 +81,9 @@ class Switches:
         20409, 20001, asks="code for a second configuration of one address: 409 or 400"
     )
     unknown_webhook_filter: Literal["refused", "kept"] = _open(
-        "refused", "kept", asks="a filter of the account's or a service's webhooks that is no event: 50054 or kept"
+        "refused",
+        "kept",
+        asks="a filter of the account's or a service's that is no event: 50054 or kept",
     )
     unread_before_reading: int | None = _open(
         None, 0, asks="unread messages of a user who has marked nothing as read"
@@ -121,6 +123,15 @@ class Switches:
     )
     keyword_is_message: bool = _open(
         True, False, asks="whether STOP, START and HELP become messages of the conversation, too"
+    )
+    trigger_case: Literal["ignored", "exact"] = _open(
+        "ignored", "exact", asks="whether a trigger webhook's keywords mind the letter case of a message"
+    )
+    pre_events_by_rest: bool = _open(
+        True, False, asks="whether X-Twilio-Webhook-Enabled has pre-event webhooks asked, too"
+    )
+    pre_event_refusal: Literal[50056, 50388] = _open(
+        50056, 50388, asks="code of a call that a pre-event webhook refused"
     )
     retry_after_s: int | None = _open(None, 1, asks="Retry-After on 429")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import bindings, conversations, fields, lifecycle, participants
 from .errors import ApiError
+from .events import Cause
 from .participants import Draft
 from .wire import Form
 
@@ -57,6 +58,13 @@ def create(call: Call) -> Reply:
 
 def attach_pending(store: Store, conversation: Conversation) -> None:
     """Attach who was accepted earlier, or close the conversation if someone can no longer be admitted."""
+    # By time, and yet what a call by REST has asked for: it decides whether webhooks hear of it.
+    told = any(kept.get("webhooks") for kept in conversation.pending)
+    with store.events.caused_by(Cause("API", "API", webhooks=told)):
+        _attach_all(store, conversation)
+
+
+def _attach_all(store: Store, conversation: Conversation) -> None:
     drafts = [_revived(kept) for kept in conversation.pending]
     for kept in conversation.pending:
         lifecycle.release_draft(store, conversation, kept)
@@ -123,7 +131,8 @@ def _check_group(store: Store, drafts: list[Draft]) -> None:
 
 def _postpone(store: Store, conversation: Conversation, drafts: list[Draft]) -> None:
     due = store.now_s() + store.switches.attach_delay_s
-    kept = [draft.kept() for draft in drafts]
+    told = "true" if store.events.cause.webhooks else None
+    kept = [{**draft.kept(), "webhooks": told} for draft in drafts]
     with store.events.silent():  # it begins so
         store.update(conversation, state="initializing", pending=kept, attach_at=due)
     lifecycle.hold_drafts(store, conversation)

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .errors import CODES
+from .errors import CODES, ApiError
 from .faults import Effect
 from .handle import READS, TABLES, arrive, locate, process
 from .past import Past
 from .presets import preset
 from .removal import begin_removal
-from .wire import error_body, form_of, json_response
+from .request_log import stopwatch_s
+from .wire import error_body, error_response, form_of, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -213,9 +214,26 @@ class Course:
 
     def carry_out(self) -> Response | None:
         """Do what the call asks for, as far as its faults let it; None: cut, without an answer."""
-        with self.store.lock:
+        store, start_s = self.store, stopwatch_s()
+        with store.lock:
             response = self._carried_out()
-            self.store.faults.interrupted += response is None
+            took_s = stopwatch_s() - start_s + self.before_s + self.after_s
+            store.requests.note(self.number, store.now_s(), self.request, response, took_s)
+            store.faults.interrupted += response is None
+            store.faults.settle(self.number)
+            return response
+
+    @property
+    def is_carried_out(self) -> bool:
+        """Whether the call itself is answered, and not what a fault puts in its place."""
+        return self._end is None
+
+    def refuse(self, code: int) -> Response:
+        """Answer a call with an error of Twilio's, without carrying it out."""
+        with self.store.lock:
+            headers = {"X-API-Domain": f"{locate(self.request).product}.twilio.com"}
+            response = error_response(ApiError(code), self.store.switches, self.number, headers)
+            self.store.requests.note(self.number, self.store.now_s(), self.request, response, self.before_s)
             self.store.faults.settle(self.number)
             return response
 

@@ -1,4 +1,4 @@
-"""Scoped webhooks: turns calls on ``/Conversations/{…}/Webhooks`` into rows. Delivering to them comes later.
+"""Scoped webhooks: turns calls on ``/Conversations/{…}/Webhooks`` into rows. Who is called is in ``hooks``.
 
 Sources: OpenAPI of the ScopedWebhook resource, error pages 50055, 50078 and 50361–50372; the events are
 those of an address configuration's ``AutoCreation.WebhookFilters`` (a scoped webhook takes post-events
@@ -45,7 +45,9 @@ _MAX_TRIGGER_CHARS = 248
 
 
 def create(call: Call) -> Reply:
-    """POST the collection: 201 and the new webhook."""
+    """POST the collection: 201 and the new webhook, which may be told of the past."""
+    from .hooks import replayed
+
     store, conversation = call.store, call.writable_conversation()
     target = _target(call.form)
     given = _settings(call.form, target)
@@ -56,6 +58,7 @@ def create(call: Call) -> Reply:
         raise ApiError(50361)
     row = built(store, conversation, target, given)
     store.insert(row)
+    store.deliveries.plan(replayed(store, row))
     return 201, show(call, row)
 
 

@@ -1,0 +1,86 @@
+"""Admin paths of faults: turns ``faults`` and ``faults/{id}`` into rules in force, presets included."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from .admin import AdminError, Ways, answer
+from .faults import FaultError, Rule
+from .presets import PRESETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .store import Store
+    from .wire import Request, Response
+
+
+def in_force(store: Store, _: Request) -> dict[str, Any]:
+    """GET: the rules in force, how many calls each has met, what is late, and the names of presets."""
+    with store.lock:
+        return {
+            "seed": store.faults.seed,
+            "rules": [armed.shown() for armed in store.faults.rules()],
+            "late": store.faults.late,
+            "presets": list(PRESETS),
+        }
+
+
+def add(store: Store, request: Request) -> Response:
+    """POST ``{effect, match?, when?}`` (201): one rule more, after those in force."""
+    return answer(201, _understood(lambda: store.faults.add(Rule.parsed(_body(request)))).shown())
+
+
+def replace(store: Store, request: Request) -> dict[str, Any]:
+    """PUT ``{rules, seed?}`` or ``{preset, seed?}``: these rules and no others; chance begins again."""
+    _understood(lambda: store.faults.use(*_replacement(_body(request))))
+    return in_force(store, request)
+
+
+def clear(store: Store, request: Request) -> dict[str, Any]:
+    """DELETE: no rule is in force; what is late still lands."""
+    store.faults.clear()
+    return in_force(store, request)
+
+
+def remove(store: Store, request: Request) -> dict[str, Any]:
+    """DELETE: that rule is no longer in force."""
+    name = request.target.partition("?")[0].rpartition("/")[2]
+    if not store.faults.remove(name):
+        raise AdminError(f"There is no fault {name}", 404)
+    return in_force(store, request)
+
+
+PATHS: dict[str, Ways] = {
+    "faults": {"GET": in_force, "POST": add, "PUT": replace, "DELETE": clear},
+    "faults/{id}": {"DELETE": remove},
+}
+
+
+def _understood(deed: Callable[[], Any]) -> Any:
+    try:
+        return deed()
+    except FaultError as error:
+        raise AdminError(str(error)) from error
+
+
+def _body(request: Request) -> Any:
+    try:
+        return json.loads(request.body)
+    except ValueError as error:
+        raise FaultError("the body is not JSON") from error
+
+
+def _replacement(body: Any) -> tuple[str | list[Rule], int]:
+    """Return what ``{"rules": […]}`` or ``{"preset": name}`` says, each with an optional seed."""
+    if not isinstance(body, dict) or set(body) - {"seed"} not in ({"rules"}, {"preset"}):
+        raise FaultError("the body has rules or a preset, and may have a seed")
+    seed = body.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise FaultError("seed: is not a whole number")
+    if "preset" in body:
+        return str(body["preset"]), seed
+    if not isinstance(body["rules"], list):
+        raise FaultError("rules: is not a list")
+    return [Rule.parsed(rule) for rule in body["rules"]], seed
