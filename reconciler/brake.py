@@ -74,8 +74,3 @@ class Brake:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-
-    async def tripped(self) -> str:
-        """Wait until it is tripped, and return why."""
-        await self._tripped.wait()
-        return self._reason
