@@ -15,7 +15,7 @@ from reconciler.model import Mode
 from reconciler.record import Apply, Unfinished, address_print, lease
 from reconciler.reviewed import Reviewed as Approved
 from reconciler.reviewed import Scope, as_chosen, judge, reviewed, same_digest, seal
-from reconciler.safety import Limits
+from reconciler.safety import NO_LIMITS
 from reconciler.workflow import make_destroy_plan, make_plan
 
 if TYPE_CHECKING:
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     from reconciler.pace import Clock
     from reconciler.record import Held, Holder, Lease, Record
     from reconciler.reviewed import Judgement
+    from reconciler.safety import Limits
     from reconciler.stack import Stack
     from reconciler.workflow import Planned
 
-NO_LIMITS = Limits(remove=10**9, remove_percent=100)
-"""For planning again: limits were kept when the plan was approved."""
 DONE, LEFT = "done", "work left"
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import secrets
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ from reconciler.reviewed import (
     secret_print,
     unpacked,
 )
-from reconciler.safety import Limits
+from reconciler.safety import NO_LIMITS
 
 if TYPE_CHECKING:
     from pathlib import Path as File
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _HEAD = "reconciler_plan"
-_UNLIMITED = Limits(remove=sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ def revealed(saved: Saved, key: bytes, specs: Graph | None = None) -> tuple[Stac
             replace(held, fields=values) if one.part == "fields" else replace(held, at_creation=values)
         )
     desired = as_chosen(replace(saved.stack.desired, resources=resources), saved.approved(key))
-    return replace(saved.stack, desired=desired, limits=_UNLIMITED), tuple(problems)
+    return replace(saved.stack, desired=desired, limits=NO_LIMITS), tuple(problems)
 
 
 def _found(one: Hidden, specs: Graph | None) -> Secret | None:

@@ -6,6 +6,7 @@ consents, then the flag.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -31,6 +32,10 @@ class Limits:
 
     remove: int = 10
     remove_percent: int = 30
+
+
+NO_LIMITS = Limits(remove=sys.maxsize)
+"""For planning again: limits were kept when the plan was approved."""
 
 
 @dataclass(frozen=True, slots=True)
