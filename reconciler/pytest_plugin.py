@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from reconciler.emulator import Store
     from reconciler.emulator.events import Event
-    from reconciler.emulator.phones import Phones
+    from reconciler.emulator.playing.phones import Phones
     from reconciler.emulator.trouble import Faults
 
 
@@ -114,7 +114,7 @@ class TwilioEmulator:
 def twilio_emulator() -> Iterator[TwilioEmulator]:
     """Serve an emulated Twilio Conversations on a free port of 127.0.0.1, empty, with a clock that stands."""
     from reconciler.emulator import Clock, Store
-    from reconciler.emulator.server import running
+    from reconciler.emulator.doors.server import running
 
     store = Store(clock=Clock.frozen())
     with ExitStack() as closing, running(store) as url:

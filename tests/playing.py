@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from reconciler.emulator import Account, Clock, Store, ask
-from reconciler.emulator.phones import PhoneError
+from reconciler.emulator.playing.phones import PhoneError
 
 if TYPE_CHECKING:
     from pathlib import Path

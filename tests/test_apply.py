@@ -17,7 +17,7 @@ from worlds import World, stack_of
 
 from reconciler import emulator
 from reconciler.cli import run
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.server import running
 from reconciler.record import lock_folder, only_here
 from reconciler.workflow import target_of
 

@@ -183,7 +183,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "pytest": ("pytest_plugin",),
     "deepdiff": ("diff",),
     "aiohttp": ("transport", "emulator"),
-    "cryptography": ("emulator.authority",),
+    "cryptography": ("emulator.doors.authority",),
     "yaml": ("yaml_nodes",),
     "click": ("cli",),
     "rich": ("cli",),

@@ -20,7 +20,7 @@ from worlds import World
 
 from reconciler import emulator
 from reconciler.cli import cli, run
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

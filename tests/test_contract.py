@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from openapi import ROOT, TWILIO, Oracle, described, needs_openapi
 
-from reconciler.emulator import Clock, Store, Switches, ask, push_bindings
+from reconciler.emulator import Clock, Store, Switches, ask
+from reconciler.emulator.conversations import push_bindings
 from reconciler.emulator.errors import CODES
 from reconciler.emulator.handle import TABLES
 from reconciler.emulator.rows import Credential, Receipt

@@ -24,7 +24,7 @@ from test_sending import Faulty
 from worlds import World, foreign_rows, stack_of, strangers_arrive
 
 from reconciler import emulator
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.server import running
 from reconciler.executor import carry_out
 from reconciler.kinds import KINDS
 from reconciler.model import EventKind

@@ -16,13 +16,13 @@ import pytest
 from playing import ACCOUNT, Play
 
 from reconciler.emulator import Clock, Effect, InProcess, Match, Request, Rule, Store, Switches, ask
-from reconciler.emulator.control import control
+from reconciler.emulator.control.routes import control
 from reconciler.emulator.disk import FORMAT
-from reconciler.emulator.door import authorization
+from reconciler.emulator.doors.in_process import authorization
+from reconciler.emulator.doors.server import running
 from reconciler.emulator.faults import Interrupted
 from reconciler.emulator.presets import PRESETS
 from reconciler.emulator.request_log import KEPT
-from reconciler.emulator.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable

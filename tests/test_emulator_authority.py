@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from reconciler.emulator.authority import LIFE, Authority, authority_folder
+from reconciler.emulator.doors.authority import LIFE, Authority, authority_folder
 from reconciler.emulator.errors import AuthorityError
 
 if TYPE_CHECKING:

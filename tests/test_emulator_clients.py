@@ -18,8 +18,8 @@ import pytest
 from reconciler.cli import run as run_command_line
 from reconciler.cli.emulator import env
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, Home, Store, open_home
-from reconciler.emulator.environment import CLIENTS, variables
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.environment import CLIENTS, variables
+from reconciler.emulator.doors.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

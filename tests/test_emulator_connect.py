@@ -21,11 +21,11 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from reconciler.emulator import ACCOUNT_SID, Clock, Effect, Rule, Store
-from reconciler.emulator.authority import Authority, authority_folder
-from reconciler.emulator.door import authorization
-from reconciler.emulator.environment import variables
-from reconciler.emulator.server import running
-from reconciler.emulator.tunnel import Hall
+from reconciler.emulator.doors.authority import Authority, authority_folder
+from reconciler.emulator.doors.environment import variables
+from reconciler.emulator.doors.in_process import authorization
+from reconciler.emulator.doors.server import running
+from reconciler.emulator.doors.tunnel import Hall
 from reconciler.emulator.wire import FORM_TYPE
 
 if TYPE_CHECKING:

@@ -26,9 +26,9 @@ from reconciler.emulator import (
     When,
     ask,
 )
-from reconciler.emulator.door import authorization
+from reconciler.emulator.doors.in_process import authorization
+from reconciler.emulator.doors.server import running
 from reconciler.emulator.presets import PRESETS
-from reconciler.emulator.server import running
 from reconciler.emulator.wire import FORM_TYPE
 
 if TYPE_CHECKING:

@@ -19,21 +19,13 @@ import pytest
 from openapi import OPENAPI, Oracle, described, needs_openapi
 from twilio.rest import Client
 
-from reconciler.emulator import (
-    ACCOUNT_SID,
-    AUTH_TOKEN,
-    Account,
-    Clock,
-    Store,
-    Switches,
-    ask,
-    push_bindings,
-)
-from reconciler.emulator.address_configurations import configured
-from reconciler.emulator.configuration_webhooks import in_force
+from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Account, Clock, Store, Switches, ask
+from reconciler.emulator.conversations import push_bindings
+from reconciler.emulator.conversations.address_configurations import configured
+from reconciler.emulator.conversations.configuration_webhooks import in_force
+from reconciler.emulator.doors.server import running
 from reconciler.emulator.handle import TABLES
 from reconciler.emulator.rows import Credential, Receipt
-from reconciler.emulator.server import running
 
 if TYPE_CHECKING:
     from pathlib import Path

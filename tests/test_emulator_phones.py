@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.emulator import Account, Clock, Request, Store, Switches, ask
-from reconciler.emulator.control import control
-from reconciler.emulator.control_phones import show
-from reconciler.emulator.phones import PhoneError
-from reconciler.emulator.rules import keyword_of, legs, totals
+from reconciler.emulator.control.phones import show
+from reconciler.emulator.control.routes import control
+from reconciler.emulator.playing.phones import PhoneError
+from reconciler.emulator.playing.rules import keyword_of, legs, totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

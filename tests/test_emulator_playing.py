@@ -11,8 +11,8 @@ import pytest
 from playing import GROUP_SENDER, NUMBERS, Play
 
 from reconciler.emulator import Clock, Store, Switches, ask
-from reconciler.emulator.addresses import channel_of
-from reconciler.emulator.control_phones import show
+from reconciler.emulator.control.phones import show
+from reconciler.emulator.conversations.addresses import channel_of
 from reconciler.emulator.rows import ChannelMessage, Message
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, InProcess, Store, serve
-from reconciler.emulator.door import authorization
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.in_process import authorization
+from reconciler.emulator.doors.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from twilio.rest import Client
 
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Account, Clock, Store, Switches, WorldError, ask
 from reconciler.emulator.disk import FORMAT
-from reconciler.emulator.door import authorization, request_to
+from reconciler.emulator.doors.in_process import authorization, request_to
+from reconciler.emulator.doors.server import running
 from reconciler.emulator.handle import handle
-from reconciler.emulator.server import running
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, Effect, InProcess, Match, Rule, Store
-from reconciler.emulator.door import authorization
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.in_process import authorization
+from reconciler.emulator.doors.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

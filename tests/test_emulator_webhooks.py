@@ -37,15 +37,15 @@ from reconciler.emulator import (
     Switches,
     ask,
 )
-from reconciler.emulator.configuration_webhooks import POST_EVENTS
-from reconciler.emulator.courier import considered
-from reconciler.emulator.deliveries import KEPT, Answer, Delivery, Sent, Unanswered, is_loopback
-from reconciler.emulator.door import authorization
-from reconciler.emulator.outgoing import Outside
-from reconciler.emulator.pre_events import pre_event, pre_event_of
-from reconciler.emulator.server import running
-from reconciler.emulator.signatures import called_url, signature
-from reconciler.emulator.webhooks import EVENTS
+from reconciler.emulator.callbacks.courier import considered
+from reconciler.emulator.callbacks.deliveries import KEPT, Answer, Delivery, Sent, Unanswered, is_loopback
+from reconciler.emulator.callbacks.outgoing import Outside
+from reconciler.emulator.callbacks.pre_events import pre_event, pre_event_of
+from reconciler.emulator.callbacks.signatures import called_url, signature
+from reconciler.emulator.conversations.configuration_webhooks import POST_EVENTS
+from reconciler.emulator.conversations.webhooks import EVENTS
+from reconciler.emulator.doors.in_process import authorization
+from reconciler.emulator.doors.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

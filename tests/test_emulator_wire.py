@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Account, Clock, Request, Store, Switches, ask, handle
-from reconciler.emulator.door import authorization
+from reconciler.emulator.doors.in_process import authorization
 from reconciler.emulator.errors import ApiError
 from reconciler.emulator.wire import error_response
 

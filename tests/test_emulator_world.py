@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.emulator import Clock, Home, InProcess, Running, Store, Switches, WorldError, ask, open_home
 from reconciler.emulator.disk import FORMAT
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.server import running
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from worlds import World
 
 from reconciler.emulator import Clock, Store, ask
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.server import running
 from reconciler.variables import Inputs
 from reconciler.workflow import read_specs
 

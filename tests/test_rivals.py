@@ -20,7 +20,7 @@ from processes import PATIENCE_S
 from test_executor import census
 from worlds import World, stack_of
 
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from reconciler.cli import run
 from reconciler.cli.credentials import find_credentials
 from reconciler.diagnostics import ApiError, ReconcilerError, SpecError, error
 from reconciler.doctor import Check, Verdict
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.server import running
 from reconciler.model import Place
 from reconciler.render.checkup import check_lines, checks_json
 from reconciler.render.numbers import Numbers

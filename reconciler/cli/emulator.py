@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reconciler.emulator import Home
-    from reconciler.emulator.environment import Variables
+    from reconciler.emulator.doors.environment import Variables
 
 LOCK_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
@@ -184,8 +184,8 @@ def _living(url: str) -> str:
 
 def _variables(client: str, url: str) -> Variables:
     """Return what leads a client to `url`; the certificates that it needs are there then."""
-    from reconciler.emulator.authority import Authority, authority_folder
-    from reconciler.emulator.environment import variables
+    from reconciler.emulator.doors.authority import Authority, authority_folder
+    from reconciler.emulator.doors.environment import variables
     from reconciler.emulator.errors import AuthorityError
 
     authority = Authority(authority_folder(os.environ, Path.home()))

@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .clock import Clock
-from .door import InProcess, ask
+from .doors.in_process import InProcess, ask
 from .errors import WorldError
 from .faults import Effect, FaultError, Interrupted, Match, Rule, When
 from .handle import handle
 from .home import Home, Running, find_running, open_home
-from .phones import PhoneError
+from .playing.phones import PhoneError
 from .store import ACCOUNT_SID, AUTH_TOKEN, Account, Store
 from .switches import Switches
 from .wire import Request, Response
 
 if TYPE_CHECKING:
-    from .server import Server
+    from .doors.server import Server
 
 __all__ = [
     "ACCOUNT_SID",
@@ -52,6 +52,6 @@ __all__ = [
 
 async def serve(store: Store, port: int) -> Server:
     """Serve a world on 127.0.0.1 (port 0: any free one); see ``server``, which is imported only now."""
-    from .server import serve as start
+    from .doors.server import serve as start
 
     return await start(store, port)

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import hooks, parameters
+from .callbacks import hooks, parameters
 from .wire import date_text
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import routes, sync_routes
 from .call import Asked, Call
+from .conversations import routes
 from .errors import ApiError
 from .events import Cause
 from .request_log import stopwatch_s
+from .sync import routes as sync_routes
 from .wire import Form, credentials_of, error_response, form_of, json_response
 
 if TYPE_CHECKING:

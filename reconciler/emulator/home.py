@@ -21,13 +21,13 @@ import contextlib
 import http.client
 import json
 import os
-import sys
 import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .errors import WorldError
+from .locks import try_lock, unlock
 from .store import Store
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def open_home(
         finally:
             store.close()
             (place / "emulator.json").unlink(missing_ok=True)
-            _unlock(lock)
+            unlock(lock)
 
 
 def _prepared(folder: Path) -> Path:
@@ -116,7 +116,7 @@ def _prepared(folder: Path) -> Path:
 def _locked_or_running(lock: IO[str], place: Path, timeout_s: float) -> Running | None:
     """Wait until the lock is ours (None) or a server answers for whoever has it."""
     deadline_s = time.monotonic() + timeout_s
-    while not _lock(lock):
+    while not try_lock(lock):
         running = _server(place)
         if running is not None:
             return running
@@ -152,32 +152,3 @@ def _server(place: Path) -> Running | None:
     finally:
         connection.close()
     return Running(url, pid) if isinstance(answer, dict) and answer.get("pid") == pid else None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[str]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(file: IO[str]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: IO[str]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(file: IO[str]) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)

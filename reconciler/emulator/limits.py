@@ -12,8 +12,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .admin import AdminError, Ways, fields_of
 from .call import CONVERSATION_SID
+from .control.admin import AdminError, Ways, fields_of
 from .errors import ApiError
 from .wire import error_response
 

@@ -12,14 +12,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .callbacks.deliveries import Deliveries
 from .clock import Clock
-from .deliveries import Deliveries
 from .disk import Disk
 from .events import Journal
 from .indexes import Indexes
 from .limits import Limits
 from .ordered import Ordered
-from .phones import Phones
+from .playing.phones import Phones
 from .request_log import RequestLog
 from .rows import Configuration, Conversation, Message, Participant, Receipt, Row, Service, Webhook
 from .switches import Switches
@@ -106,14 +106,18 @@ class Store:
         self.removing: set[str] = set()
 
     def _found(self) -> None:
-        from . import accounts, sync_services
+        from .conversations import accounts
+        from .sync import services as sync_services
 
         accounts.found(self)
         sync_services.found(self)
         self.commit()
 
     def _restore(self, rows: list[Row], mints: dict[int, int]) -> None:
-        from . import delivery, lifecycle, sync_documents, sync_services
+        from .conversations import lifecycle
+        from .playing import delivery
+        from .sync import documents as sync_documents
+        from .sync import services as sync_services
 
         self._mints = mints
         for row in rows:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from reconciler.emulator import Clock, Request, Store, ask, handle
-from reconciler.emulator.door import authorization, request_to
-from reconciler.emulator.server import running
+from reconciler.emulator.doors.in_process import authorization, request_to
+from reconciler.emulator.doors.server import running
 from reconciler.emulator.state import exported
 from reconciler.emulator.wire import FORM_TYPE
 

@@ -17,11 +17,12 @@ from .deliveries import Answer, Delivery, Unanswered
 from .pre_events import Verdict, changed, pre_event, pre_event_of, verdict
 
 if TYPE_CHECKING:
+    from reconciler.emulator.playing.inbound import Written
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.trouble import Course
+    from reconciler.emulator.wire import Response
+
     from .hooks import Outgoing
-    from .inbound import Written
-    from .store import Store
-    from .trouble import Course
-    from .wire import Response
 
 CALL_FAILED, TIMED_OUT = 50057, 50076
 _ERROR_FROM = 400

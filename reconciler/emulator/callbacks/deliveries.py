@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
+from reconciler.emulator.wire import FORM_TYPE, date_text
+
 from .signatures import called_url, signature
-from .wire import FORM_TYPE, date_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
+    from reconciler.emulator.store import Store
+
     from .hooks import Outgoing
-    from .store import Store
 
 KEPT = 1000
 TIMEOUT_S = 5.0

@@ -11,15 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import configuration_webhooks, parameters
-from .rows import Service
+from reconciler.emulator.conversations import configuration_webhooks
+from reconciler.emulator.rows import Service
+
+from . import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .events import Event
-    from .rows import Configuration, Message, Webhook
-    from .store import Store
+    from reconciler.emulator.events import Event
+    from reconciler.emulator.rows import Configuration, Message, Webhook
+    from reconciler.emulator.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _to_webhook(row: Webhook, sent: Mapping[str, str]) -> Outgoing:
 
 def _source(store: Store, message: Message) -> str:
     """Return how a message of the past came in: by its author's channel, else by REST."""
-    from .delivery import source_of
+    from reconciler.emulator.playing.delivery import source_of
 
     carried = store.index.channel_messages.get(message.author, ())
     came = any(row.message_sid == message.sid and row.direction == "inbound" for row in carried)

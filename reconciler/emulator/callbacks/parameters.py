@@ -9,15 +9,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .addresses import channel_of
-from .rows import ChannelMessage, Conversation, Handset, Message, Participant, Receipt, User
-from .wire import date_text
+from reconciler.emulator.conversations.addresses import channel_of
+from reconciler.emulator.rows import (
+    ChannelMessage,
+    Conversation,
+    Handset,
+    Message,
+    Participant,
+    Receipt,
+    User,
+)
+from reconciler.emulator.wire import date_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .rows import Row
-    from .store import Store
+    from reconciler.emulator.rows import Row
+    from reconciler.emulator.store import Store
 
 Found = tuple[str, dict[str, Any]]
 _CONVERSATION = {"friendly_name", "unique_name", "attributes", "messaging_service_sid"} | {

@@ -15,22 +15,26 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from . import delivery, hooks, inbound, messages, parameters, participants, people
-from .addresses import channel_of
-from .errors import ApiError
-from .handle import READS, TABLES, routed
-from .rows import Message
-from .wire import FORM_TYPE, form_of
+from reconciler.emulator.conversations import messages, participants, people
+from reconciler.emulator.conversations.addresses import channel_of
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.handle import READS, TABLES, routed
+from reconciler.emulator.playing import delivery, inbound
+from reconciler.emulator.rows import Message
+from reconciler.emulator.wire import FORM_TYPE, form_of
+
+from . import hooks, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .call import Call
+    from reconciler.emulator.call import Call
+    from reconciler.emulator.playing.inbound import Written
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request
+
     from .deliveries import Answer
     from .hooks import Outgoing
-    from .inbound import Written
-    from .store import Store
-    from .wire import Request
 
 _MESSAGE = {"body": "Body", "author": "Author", "attributes": "Attributes"}
 _CONVERSATION = {"friendly_name": "FriendlyName"}

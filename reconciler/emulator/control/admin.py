@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from .wire import Response
+from reconciler.emulator.wire import Response
 
 if TYPE_CHECKING:
-    from .store import Store
-    from .wire import Request
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request
 
 Ways = Mapping[str, Callable[["Store", "Request"], Any]]
 """Method → what answers it: with a payload for 200, or a whole answer; it may raise AdminError."""

@@ -10,16 +10,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.emulator.clock import MAX_RATE
+from reconciler.emulator.wire import date_seconds, date_text
+
 from .admin import AdminError, Ways, count_in, fields_of, number_of, query_of, text_of
-from .clock import MAX_RATE
-from .wire import date_seconds, date_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .events import Event
-    from .store import Store
-    from .wire import Request
+    from reconciler.emulator.events import Event
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request
 
 _WAIT_MAX_S = 300.0
 _WAIT_S = 10.0

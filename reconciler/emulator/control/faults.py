@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from reconciler.emulator.faults import FaultError, Rule
+from reconciler.emulator.presets import PRESETS
+
 from .admin import AdminError, Ways, answer
-from .faults import FaultError, Rule
-from .presets import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .store import Store
-    from .wire import Request, Response
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request, Response
 
 
 def in_force(store: Store, _: Request) -> dict[str, Any]:

@@ -10,15 +10,16 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from .admin import AdminError, answer
-from .control_events import wanted
+from .events import wanted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from .control_events import Wanted
-    from .events import Event
-    from .store import Store
-    from .wire import Request, Response
+    from reconciler.emulator.events import Event
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request, Response
+
+    from .events import Wanted
 
 _IDLE_S = 0.25
 _SHORTEST_S = 0.01

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import inbound, rules
+from reconciler.emulator.playing import inbound, rules
+from reconciler.emulator.playing.phones import PhoneError
+from reconciler.emulator.wire import date_text
+
 from .admin import AdminError, Ways, fields_of, query_of, text_of
-from .phones import PhoneError
-from .wire import date_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .inbound import Written
-    from .phones import Phone
-    from .rows import ChannelMessage
-    from .store import Store
-    from .wire import Request
+    from reconciler.emulator.playing.inbound import Written
+    from reconciler.emulator.playing.phones import Phone
+    from reconciler.emulator.rows import ChannelMessage
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request
 
 
 def listing(store: Store, request: Request) -> dict[str, Any]:

@@ -6,15 +6,16 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from reconciler.emulator.handle import TABLES, locate
+from reconciler.emulator.request_log import KEPT
+from reconciler.emulator.wire import date_text, form_of
+
 from .admin import Ways, count_in, query_of
-from .handle import TABLES, locate
-from .request_log import KEPT
-from .wire import date_text, form_of
 
 if TYPE_CHECKING:
-    from .request_log import Entry
-    from .store import Store
-    from .wire import Request, Response
+    from reconciler.emulator.request_log import Entry
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request, Response
 
 _LIMIT = 100
 _SECRETS = frozenset({"Certificate", "PrivateKey", "ApiKey", "Secret"})

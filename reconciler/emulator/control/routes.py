@@ -11,26 +11,25 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import (
-    control_events,
-    control_faults,
-    control_openapi,
-    control_page,
-    control_phones,
-    control_requests,
-    control_state,
-    control_webhooks,
-    limits,
-)
+from reconciler.emulator import limits
+from reconciler.emulator.disk import FORMAT
+from reconciler.emulator.handle import TABLES
+from reconciler.emulator.wire import date_text
+
+from . import events as control_events
+from . import faults as control_faults
+from . import openapi as control_openapi
+from . import phones as control_phones
+from . import requests as control_requests
+from . import scene as control_page
+from . import state as control_state
+from . import webhooks as control_webhooks
 from .admin import Ways, respond
 from .admin import answer as _json
-from .disk import FORMAT
-from .handle import TABLES
-from .wire import date_text
 
 if TYPE_CHECKING:
-    from .store import Store
-    from .wire import Request, Response
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request, Response
 
 PREFIX = "/_emulator/"
 _LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)

@@ -10,19 +10,20 @@ import heapq
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from . import rules
+from reconciler.emulator.conversations.lifecycle import TIMERS
+from reconciler.emulator.playing import rules
+from reconciler.emulator.wire import date_text
+
 from .admin import Ways, query_of
-from .control_events import show_clock
-from .control_phones import show
-from .lifecycle import TIMERS
-from .wire import date_text
+from .events import show_clock
+from .phones import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .rows import Conversation, Message, Participant, Webhook
-    from .store import Store
-    from .wire import Request
+    from reconciler.emulator.rows import Conversation, Message, Participant, Webhook
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request
 
 _LISTED = 100
 _DUES = 60

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import state
+from reconciler.emulator import state
+
 from .admin import AdminError, Ways
 
 if TYPE_CHECKING:
-    from .store import Store
-    from .wire import Request
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request
 
 
 def show(store: Store, _: Request) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .admin import AdminError, Ways, query_of
 
 if TYPE_CHECKING:
-    from .deliveries import Delivery
-    from .store import Store
-    from .wire import Request
+    from reconciler.emulator.callbacks.deliveries import Delivery
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Request
 
 _CHOICES = ("event", "state", "conversation_sid", "webhook_sid")
 

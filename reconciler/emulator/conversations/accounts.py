@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import conversations, fields, people
-from .errors import ApiError
-from .pages import listed, page
-from .rows import Configuration, Service
-from .wire import date_text
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Configuration, Service
+from reconciler.emulator.wire import date_text
+
+from . import conversations, people
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Row
-    from .store import Store
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Row
+    from reconciler.emulator.store import Store
 
 _DEFAULT_SERVICE_NAME = "Default Conversations Service"
 _ROLE_FIELDS = {

@@ -11,19 +11,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import fields
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.ordered import Selection
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import AddressConfiguration
+from reconciler.emulator.wire import date_text
+
 from .addresses import channel_of
-from .errors import ApiError
-from .ordered import Selection
-from .pages import listed, page
-from .rows import AddressConfiguration
 from .webhooks import EVENTS
-from .wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .store import Store
-    from .wire import Form
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Form
 
 TYPES = ("sms", "whatsapp", "messenger", "gbm", "email", "rcs", "apple", "chat")
 CREATION_TYPES = ("webhook", "studio", "default")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .errors import ApiError
+from reconciler.emulator.errors import ApiError
 
 _PHONE = re.compile(r"\+[1-9]\d{1,14}", re.ASCII)
 _AGENT = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)

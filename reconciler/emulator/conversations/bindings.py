@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import ApiError
+from reconciler.emulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.emulator.rows import Conversation, Participant
+    from reconciler.emulator.store import Store
+
     from .addresses import Binding
-    from .rows import Conversation, Participant
-    from .store import Store
 
 GROUP_MAX = 10
 GROUP_MIN = 3

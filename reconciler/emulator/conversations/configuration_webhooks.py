@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import fields
-from .errors import ApiError
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+
 from .webhooks import EVENTS
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Configuration, Service
-    from .store import Store
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Configuration, Service
+    from reconciler.emulator.store import Store
 
 TARGETS = ("webhook", "flex")
 PRE_EVENTS = frozenset(

@@ -10,19 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, fields, lifecycle
-from .call import CONVERSATION_SID
-from .errors import ApiError
-from .indexes import date_key
-from .ordered import Ordered, Selection
-from .pages import listed, page
-from .rows import Conversation
-from .wire import date_seconds, date_text
+from reconciler.emulator import fields
+from reconciler.emulator.call import CONVERSATION_SID
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.indexes import date_key
+from reconciler.emulator.ordered import Ordered, Selection
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Conversation
+from reconciler.emulator.wire import date_seconds, date_text
+
+from . import bindings, lifecycle
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .store import Store
-    from .wire import Form
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Form
 
 STATES = ("active", "inactive", "closed")
 FIELDS = (

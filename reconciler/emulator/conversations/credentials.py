@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import fields
-from .errors import ApiError
-from .pages import listed, page
-from .rows import Credential
-from .wire import date_text
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Credential
+from reconciler.emulator.wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
+    from reconciler.emulator.call import Call, Reply
 
 TYPES = ("apn", "gcm", "fcm")
 _NAME_CHARS = 64

@@ -12,14 +12,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reconciler.emulator.errors import WorldError
+
 from . import bindings
-from .errors import WorldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .rows import Conversation
-    from .store import Store
+    from reconciler.emulator.rows import Conversation
+    from reconciler.emulator.store import Store
 
 
 TIMERS = {"inactive_after_s": "date_inactive", "closed_after_s": "date_closed"}

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.wire import date_text
+
 from . import conversations
 from .addresses import channel_of
-from .errors import ApiError
-from .pages import listed, page
-from .wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Participant
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Participant
 
 
 def listing(call: Call) -> Reply:

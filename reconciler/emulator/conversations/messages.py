@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, delivery, fields, lifecycle, rules
-from .errors import ApiError
-from .ordered import Selection
-from .pages import page
-from .rows import Message
-from .wire import date_text
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.ordered import Selection
+from reconciler.emulator.pages import page
+from reconciler.emulator.playing import delivery, rules
+from reconciler.emulator.rows import Message
+from reconciler.emulator.wire import date_text
+
+from . import bindings, lifecycle
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Conversation, Participant
-    from .store import Store
-    from .wire import Form
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Conversation, Participant
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Form
 
 _UPDATABLE = ("Author", "Body", "DateCreated", "DateUpdated", "Attributes", "Subject")
 _CHANNEL_BODY_CHARS = 1600

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from . import fields
+from reconciler.emulator import fields
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
+    from reconciler.emulator.call import Call, Reply
 
 # By the parameter's name; a part of a name is a level of the answer, and what begins as a flag is one.
 _FIRST: dict[str, bool | None] = {

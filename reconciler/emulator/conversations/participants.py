@@ -10,18 +10,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, fields, people
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Participant
+from reconciler.emulator.wire import date_text
+
+from . import bindings, people
 from .addresses import Binding, check_binding, shown
-from .errors import ApiError
-from .pages import listed, page
-from .rows import Participant
-from .wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Conversation, Service
-    from .store import Store
-    from .wire import Form
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Conversation, Service
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Form
 
 PER_CONVERSATION = 100  # a service's default (page 50417); Twilio raises it on request, to 1000
 NON_CHAT_PER_CONVERSATION = 50

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, fields
-from .errors import ApiError
-from .pages import listed, page
-from .rows import Role, Service, User
-from .wire import date_text
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Role, Service, User
+from reconciler.emulator.wire import date_text
+
+from . import bindings
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .store import Store
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.store import Store
 
 _ROLE_NAME_CHARS = 64
 _OWN = ("sendMessage", "sendMediaMessage", "leaveConversation", "editOwnMessage", "editOwnMessageAttributes")

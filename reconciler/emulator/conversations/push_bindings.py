@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ApiError
-from .ordered import Selection
-from .pages import listed, page
-from .rows import PushBinding
-from .wire import date_text
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.ordered import Selection
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import PushBinding
+from reconciler.emulator.wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Credential, Service
-    from .store import Store
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Credential, Service
+    from reconciler.emulator.store import Store
 
 TYPES = ("apn", "gcm", "fcm", "twilsock")
 MESSAGE_TYPES = ("new_message", "added_to_conversation", "removed_from_conversation")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .pages import listed, page
-from .rows import Message, Receipt
-from .wire import date_text
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Message, Receipt
+from reconciler.emulator.wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
+    from reconciler.emulator.call import Call, Reply
 
 
 def listing(call: Call) -> Reply:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.emulator.operations import Operation, Table, Ways, spread
+
 from . import (
     accounts,
     address_configurations,
@@ -24,7 +26,6 @@ from . import (
     user_conversations,
     webhooks,
 )
-from .operations import Operation, Table, Ways, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, conversations, fields, lifecycle, participants
-from .errors import ApiError
-from .events import Cause
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.events import Cause
+from reconciler.emulator.wire import Form
+
+from . import bindings, conversations, lifecycle, participants
 from .participants import Draft
-from .wire import Form
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Conversation
-    from .store import Store
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Conversation
+    from reconciler.emulator.store import Store
 
 _MAX_PARTICIPANTS = 10
 _NAMES = {

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.wire import date_seconds, date_text
+
 from . import conversations, participants, people
-from .errors import ApiError
-from .pages import listed, page
-from .wire import date_seconds, date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Conversation, Participant
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Conversation, Participant
 
 _UPDATABLE = ("NotificationLevel", "LastReadTimestamp", "LastReadMessageIndex")
 _LEVELS = ("default", "muted")

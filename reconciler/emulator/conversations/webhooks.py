@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import fields
-from .errors import ApiError
-from .pages import listed, page
-from .rows import Webhook
-from .wire import date_text
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Webhook
+from reconciler.emulator.wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Call, Reply
-    from .rows import Conversation
-    from .store import Store
-    from .wire import Form
+    from reconciler.emulator.call import Call, Reply
+    from reconciler.emulator.rows import Conversation
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Form
 
 PER_CONVERSATION = 5
 TARGETS = ("webhook", "trigger", "studio")
@@ -46,7 +46,7 @@ _MAX_TRIGGER_CHARS = 248
 
 def create(call: Call) -> Reply:
     """POST the collection: 201 and the new webhook, which may be told of the past."""
-    from .hooks import replayed
+    from reconciler.emulator.callbacks.hooks import replayed
 
     store, conversation = call.store, call.writable_conversation()
     target = _target(call.form)

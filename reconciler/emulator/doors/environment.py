@@ -12,7 +12,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .store import ACCOUNT_SID, AUTH_TOKEN
+from reconciler.emulator.store import ACCOUNT_SID, AUTH_TOKEN
+
 from .tunnel import DOMAINS
 
 if TYPE_CHECKING:

@@ -11,19 +11,19 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from .courier import attend
-from .faults import Interrupted
-from .handle import handle
-from .limits import too_many
-from .wire import FORM_TYPE, Request
+from reconciler.emulator.callbacks.courier import attend
+from reconciler.emulator.faults import Interrupted
+from reconciler.emulator.handle import handle
+from reconciler.emulator.limits import too_many
+from reconciler.emulator.wire import FORM_TYPE, Request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from .faults import Effect
-    from .store import Account, Store
-    from .trouble import Course, Interceptor
-    from .wire import Response
+    from reconciler.emulator.faults import Effect
+    from reconciler.emulator.store import Account, Store
+    from reconciler.emulator.trouble import Course, Interceptor
+    from reconciler.emulator.wire import Response
 
 
 class InProcess:

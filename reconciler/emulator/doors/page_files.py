@@ -10,12 +10,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from .wire import Response
+from reconciler.emulator.wire import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .wire import Request
+    from reconciler.emulator.wire import Request
 
 _FOLDER = "/_page/"
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
@@ -36,7 +36,7 @@ _HEADERS = {
 def _contents() -> Mapping[str, tuple[str, bytes]]:
     """Return every path of the page with its type and content."""
     found = {}
-    for one in files(__package__).joinpath("page").iterdir():
+    for one in files("reconciler.emulator").joinpath("page").iterdir():
         kind = _TYPES.get(one.name.rpartition(".")[2])
         if kind:
             path = "/" if one.name == "index.html" else f"{_FOLDER}{one.name}"

@@ -19,24 +19,27 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from . import control_phones, courier, following
-from .admin import AdminError
-from .admin import answer as admin_answer
-from .control import PREFIX, control, is_control, name_of, stranger
-from .control_events import stream_start, stream_text, wants_stream
-from .limits import too_many
-from .outgoing import Outside
+from reconciler.emulator.callbacks import courier
+from reconciler.emulator.callbacks.outgoing import Outside
+from reconciler.emulator.control import following
+from reconciler.emulator.control import phones as control_phones
+from reconciler.emulator.control.admin import AdminError
+from reconciler.emulator.control.admin import answer as admin_answer
+from reconciler.emulator.control.events import stream_start, stream_text, wants_stream
+from reconciler.emulator.control.routes import PREFIX, control, is_control, name_of, stranger
+from reconciler.emulator.limits import too_many
+from reconciler.emulator.wire import Request
+
 from .page_files import is_page, page
 from .tunnel import Hall, misdirected
-from .wire import Request
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
-    from .store import Store
-    from .trouble import Course, Interceptor
-    from .wire import Response
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.trouble import Course, Interceptor
+    from reconciler.emulator.wire import Response
 
 _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 10.0

@@ -13,7 +13,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from .errors import AuthorityError
+from reconciler.emulator.errors import AuthorityError
 
 if TYPE_CHECKING:
     import ssl

@@ -11,17 +11,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reconciler.emulator.conversations.addresses import channel_of
+from reconciler.emulator.events import Cause
+from reconciler.emulator.rows import ChannelMessage, Handset, Receipt
+
 from . import rules
-from .addresses import channel_of
-from .events import Cause
-from .rows import ChannelMessage, Handset, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .rows import Conversation, Message, Participant
+    from reconciler.emulator.rows import Conversation, Message, Participant
+    from reconciler.emulator.store import Store
+
     from .rules import Leg
-    from .store import Store
 
 _SOURCES = {"sms": "SMS", "whatsapp": "WhatsApp", "rcs": "RCS", "messenger": "Messenger", "email": "EMAIL"}
 

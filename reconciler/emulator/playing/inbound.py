@@ -10,18 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import bindings, conversations, delivery, fields, messages, participants, rules, webhooks
-from .addresses import channel_of
-from .errors import ApiError
-from .events import Cause
-from .participants import Draft
-from .rows import ChannelMessage
+from reconciler.emulator import fields
+from reconciler.emulator.conversations import bindings, conversations, messages, participants, webhooks
+from reconciler.emulator.conversations.addresses import channel_of
+from reconciler.emulator.conversations.participants import Draft
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.events import Cause
+from reconciler.emulator.rows import ChannelMessage
+
+from . import delivery, rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .rows import AddressConfiguration, Conversation, Participant, Service
-    from .store import Store
+    from reconciler.emulator.rows import AddressConfiguration, Conversation, Participant, Service
+    from reconciler.emulator.store import Store
 
 Route = tuple["Conversation", "Participant"]
 

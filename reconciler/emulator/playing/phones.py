@@ -15,15 +15,17 @@ import mimetypes
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import delivery, inbound, messages, rules
-from .addresses import channel_of
+from reconciler.emulator.conversations import messages
+from reconciler.emulator.conversations.addresses import channel_of
+
+from . import delivery, inbound, rules
 from .inbound import Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .rows import ChannelMessage, Handset
-    from .store import Store
+    from reconciler.emulator.rows import ChannelMessage, Handset
+    from reconciler.emulator.store import Store
 
 MAX_BODY_BYTES = 32 * 1024
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .bindings import group_addresses
+from reconciler.emulator.conversations.bindings import group_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .rows import Participant
+    from reconciler.emulator.rows import Participant
 
 WINDOW_S = 24 * 3600.0
 OUTSIDE_WINDOW, OPTED_OUT = 63016, 21610

@@ -14,19 +14,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import fields
-from .errors import ApiError
-from .ordered import Selection
-from .pages import listed, page
-from .rows import Document
-from .sync_services import named
-from .wire import date_text
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.ordered import Selection
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import Document
+from reconciler.emulator.wire import date_text
+
+from .services import named
 
 if TYPE_CHECKING:
-    from .call import Asked, Reply
-    from .rows import SyncService
-    from .store import Store
-    from .wire import Form
+    from reconciler.emulator.call import Asked, Reply
+    from reconciler.emulator.rows import SyncService
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Form
 
 DATA_BYTES = 16 * 1024
 MAX_TTL_S = 31_536_000

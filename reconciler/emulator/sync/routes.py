@@ -7,26 +7,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import sync_documents, sync_services
-from .operations import Operation, Table, Ways, spread
+from reconciler.emulator.operations import Operation, Table, Ways, spread
+
+from . import documents, services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SERVICE = "/Services/{ServiceSid}"
 _SERVICES: Ways = {
-    "Create": sync_services.create,
-    "List": sync_services.listing,
-    "Fetch": sync_services.fetch,
-    "Update": sync_services.update,
-    "Delete": sync_services.delete,
+    "Create": services.create,
+    "List": services.listing,
+    "Fetch": services.fetch,
+    "Update": services.update,
+    "Delete": services.delete,
 }
 _DOCUMENTS: Ways = {
-    "Create": sync_documents.create,
-    "List": sync_documents.listing,
-    "Fetch": sync_documents.fetch,
-    "Update": sync_documents.update,
-    "Delete": sync_documents.delete,
+    "Create": documents.create,
+    "List": documents.listing,
+    "Fetch": documents.fetch,
+    "Update": documents.update,
+    "Delete": documents.delete,
 }
 _NONE: Ways = dict.fromkeys(("Create", "List", "Fetch", "Update", "Delete"))
 _GRANTS: Ways = dict.fromkeys(("Fetch", "Update", "Delete"))

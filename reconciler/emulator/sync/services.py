@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import fields
-from .errors import ApiError
-from .pages import listed, page
-from .rows import SyncService
-from .wire import date_text
+from reconciler.emulator import fields
+from reconciler.emulator.errors import ApiError
+from reconciler.emulator.pages import listed, page
+from reconciler.emulator.rows import SyncService
+from reconciler.emulator.wire import date_text
 
 if TYPE_CHECKING:
-    from .call import Asked, Reply
-    from .store import Store
-    from .wire import Form
+    from reconciler.emulator.call import Asked, Reply
+    from reconciler.emulator.store import Store
+    from reconciler.emulator.wire import Form
 
 DEFAULT = "default"
 _DEFAULT_NAME = "Default Service"

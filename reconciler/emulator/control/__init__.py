@@ -1,0 +1,1 @@
+"""`/_emulator/…`: what people, pages and tests ask of the emulator itself."""

@@ -1,0 +1,1 @@
+"""How calls arrive: in process, by a socket, through CONNECT; and the certificates and variables for it."""

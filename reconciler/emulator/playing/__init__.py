@@ -1,0 +1,1 @@
+"""What handsets do and see: inbound routing, fan-out, receipts, windows."""

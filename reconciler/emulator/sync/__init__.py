@@ -1,0 +1,1 @@
+"""Sync v1: services and documents."""
