@@ -169,7 +169,7 @@ def test_its_place_is_the_persons_state_folder() -> None:
 ENSURE = """
 import sys
 from pathlib import Path
-from reconciler.emulator.authority import Authority
+from reconciler.emulator.doors.authority import Authority
 sys.stdin.readline()
 pem = Authority(Path(sys.argv[1])).ensure()
 print(pem.hex())
