@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,7 +30,7 @@ def run_stoppable(work: Coroutine[Any, Any, int]) -> int:
     async def whole() -> int:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in one
-        with _handled(lambda *_: loop.call_soon_threadsafe(task.cancel)):
+        with _woken(loop), _handled(lambda *_: loop.call_soon_threadsafe(task.cancel)):
             return await work
 
     try:
@@ -80,3 +82,22 @@ def _handled(handler: Callable[..., Any]) -> Iterator[None]:
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+@contextmanager
+def _woken(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Have every signal wake the loop: one that comes just before it begins to wait is lost otherwise."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield  # the loop of Windows does so itself; other threads get no signals
+        return
+    ours, systems = socket.socketpair()
+    with ours, systems:
+        for end in (ours, systems):
+            end.setblocking(False)
+        loop.add_reader(ours, ours.recv, 4096)
+        before = signal.set_wakeup_fd(systems.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(ours)
