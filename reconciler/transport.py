@@ -36,10 +36,11 @@ class Transport(Protocol):
 
 
 class Network:
-    """The real thing, over aiohttp; proxies are taken from the environment (``HTTPS_PROXY``)."""
+    """The real thing, over aiohttp; proxies are those of the environment (``HTTPS_PROXY``), if `proxied`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, proxied: bool = True) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._proxied = proxied
 
     async def __aenter__(self) -> Network:
         import aiohttp
@@ -67,7 +68,7 @@ class Network:
                 URL(url, encoded=True),
                 headers=headers,
                 data=body or None,
-                proxy=proxy_for(url),
+                proxy=proxy_for(url) if self._proxied else None,
                 timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2),
                 allow_redirects=False,
             ) as answer:

@@ -6,6 +6,7 @@ environment, the chosen environment of the stack, the default. Sensitive values 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from reconciler.yaml_nodes import Parsed
 
 _PREFIX = "RECONCILER_VAR_"
+_BLOCK = re.compile(r"""["']?(\w[\w-]*)["']?\s*:""")
+"""How a block of a file begins; what stands in one is further in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,25 @@ def concealed(sources: abc.Mapping[str, tuple[str, ...]], root: Mapping) -> abc.
         if line_number <= len(lines.get(name, ())):
             lines[name][line_number - 1] = lines[name][line_number - 1][: column - 1] + "(sensitive)"
     return {name: tuple(texts) for name, texts in lines.items()}
+
+
+def concealed_unread(sources: abc.Mapping[str, tuple[str, ...]]) -> abc.Mapping[str, tuple[str, ...]]:
+    """Return `sources` of files that could not all be read, without what may give a sensitive value.
+
+    Which values are sensitive nobody can tell then. Where nothing is said to be, all may be quoted.
+    """
+    if not any("sensitive" in line for lines in sources.values() for line in lines):
+        return sources
+    return {name: tuple(_without_values(lines)) for name, lines in sources.items()}
+
+
+def _without_values(lines: tuple[str, ...]) -> abc.Iterator[str]:
+    """Yield the lines, those inside of blocks that give values empty; of a file in braces every one."""
+    is_hidden = any(line.lstrip().startswith("{") for line in lines)
+    for line in lines:
+        begins = _BLOCK.match(line)
+        is_hidden = is_hidden if begins is None else begins[1] in ("variables", "environments")
+        yield "" if is_hidden else line
 
 
 def _sensitive_values(root: Mapping) -> abc.Iterator[Node]:

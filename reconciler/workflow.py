@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from reconciler import diagnostics
 from reconciler.desired import read_desired
+from reconciler.diagnostics import SpecError
 from reconciler.diff import Removal, diff, is_within, operations, part
 from reconciler.documents import read_stack
 from reconciler.drift import REMOVED, lineage
 from reconciler.evidence import MOST_READS, held_elsewhere, transcripts, unasked
 from reconciler.kinds import KINDS
 from reconciler.model import Action, Graph, Operation, Plan, Resource, Target
+from reconciler.nodes import Mapping as Block
 from reconciler.observed import observe, resolve_service
 from reconciler.outputs import Answers, answer
 from reconciler.record import address_print, read_record, require_own
 from reconciler.safety import Limits, refuse_lost_transcripts, refuse_mass_removal, refuse_recipients
 from reconciler.transitions import Transitions
-from reconciler.variables import concealed
+from reconciler.variables import concealed, concealed_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
     from reconciler.gateway import Gateway
     from reconciler.kinds.base import Kind
-    from reconciler.model import Address
+    from reconciler.model import Address, Place
     from reconciler.pairing import Observed
     from reconciler.record import Seen
     from reconciler.stack import Stack
@@ -47,6 +49,8 @@ class Specs:
     sources: Mapping[str, tuple[str, ...]]
     folder: Path
     file_count: int
+    senders: Mapping[str, Place] = field(default_factory=dict)
+    """Where each sender is written, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,15 @@ class Planned:
 
 def read_specs(path: Path, inputs: Inputs, kinds: tuple[Kind, ...] = KINDS) -> Specs:
     """Read the stack at `path`, offline. Raises SpecError with every problem."""
-    document = read_stack(path)
+    try:
+        document = read_stack(path)
+    except SpecError as fault:
+        raise SpecError(fault.diagnostics, concealed_unread(fault.sources)) from fault
     stack, warnings = read_desired(document, kinds, inputs)
     sources = concealed(document.sources, document.root)
-    return Specs(stack, warnings, sources, document.folder, len(document.files))
+    block = document.root.get("senders")
+    senders = {entry.key.text: entry.key.place for entry in block} if isinstance(block, Block) else {}
+    return Specs(stack, warnings, sources, document.folder, len(document.files), senders)
 
 
 async def make_plan(

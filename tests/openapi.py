@@ -22,7 +22,7 @@ needs_openapi = pytest.mark.skipif(
 
 _FORMATS = {
     "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
-    "uri": r"https://(conversations|sync)\.twilio\.com/v1/\S+|https://(www\.)?example\.com/\S*",
+    "uri": r"https://(conversations|sync|content|serverless)\.twilio\.com/v[12]/\S+|https://(www\.)?example\.com/\S*",
 }
 
 
@@ -94,7 +94,7 @@ _ALSO_NULL = {
 _OBJECTS = (
     *("timers", "bindings", "configuration", "messaging_binding", "delivery", "auto_creation"),
     *("new_message", "added_to_conversation", "removed_from_conversation"),
-    "data",
+    *("data", "whatsapp", "variables", "types", "approval_requests", "links"),
 )
 
 

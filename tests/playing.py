@@ -6,6 +6,8 @@ import contextlib
 import random
 from typing import TYPE_CHECKING, Any
 
+from contents import approved, created
+
 from reconciler.emulator import Account, Clock, Store, ask
 from reconciler.emulator.playing.phones import PhoneError
 
@@ -21,7 +23,6 @@ NUMBERS = [f"+155501003{n:02}" for n in range(6)]
 PARTIES = [*NUMBERS, *(f"whatsapp:{number}" for number in NUMBERS[:4])]
 GROUP_SENDER = "+15550100220"
 BODIES = ["hello", "where?", "ok", "STOP", "start", "a longer text, with commas"]
-CONTENT = "HX" + "0" * 32
 ACCOUNT = Account(senders=frozenset({*SMS_SENDERS, *WA_SENDERS, GROUP_SENDER}))
 
 
@@ -33,6 +34,8 @@ class Play:
         self.path = path
         self.switches = switches
         self.store = self._opened(Clock.frozen())
+        self.approved = approved(self.store)
+        self.contents = [self.approved, created(self.store, friendly_name="unapproved")]
         self.pairs: dict[str, dict[str, Any]] = {}
         self._seen = 0
         steps = {
@@ -120,7 +123,7 @@ class Play:
     def post(self) -> None:
         form = {"Body": self.dice.choice(BODIES), "Author": self.dice.choice([*PARTIES, "system", "nobody"])}
         if self.dice.random() < 0.25:
-            form["ContentSid"] = CONTENT
+            form["ContentSid"] = self.dice.choice(self.contents)
         self._ask("POST", f"/Conversations/{self._conversation()}/Messages", form)
 
     def text(self) -> None:

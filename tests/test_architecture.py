@@ -168,10 +168,18 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("export", "model", "diagnostics", "kinds", "observed", "stack", "yaml_text"),
         *("yaml_nodes", "nodes", "documents", "desired", "variables", "diff"),
     ),
+    "scenarios.scenario": (),
+    "scenarios.stage": (),
+    "scenarios.screen": ("render.visible",),
+    "scenarios": (
+        *("scenarios", "model", "diagnostics", "nodes", "border", "expressions", "kinds", "yaml_nodes"),
+        *("documents", "desired", "variables", "workflow", "executor", "render.visible"),
+    ),
     "reviewed": ("reviewed", "model", "diagnostics", "diff"),
     "concealment": ("model", "kinds", "render.values"),
     "plan_file": ("model", "diagnostics", "concealment", "render", "reviewed", "safety"),
     "yaml_text": ("model", "nodes", "render.visible"),
+    "verifying": ("verifying", "diagnostics", "transport"),
     "evidence": ("model", "diagnostics", "kinds", "diff", "observed", "safety"),
     "emulator": ("emulator",),
     "pytest_plugin": ("emulator",),
@@ -189,7 +197,7 @@ ONLY: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     f"{US}.emulator": ("cli", "emulator", "pytest_plugin"),
     f"{US}.cli": ("cli", "__main__"),
-    f"{US}.transport": ("gateway", "cli"),
+    f"{US}.transport": ("gateway", "cli", "verifying"),
 }
 """What is imported → the only rooms that may import it, types excepted."""
 

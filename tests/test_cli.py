@@ -224,11 +224,11 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def served(stack: Path, environment: dict[str, str]) -> Iterator[str]:
     """Serve the stack's emulator as a process of its own and return its url."""
-    command = [sys.executable, "-m", "reconciler", "emulator", str(stack), "--port", "0"]
+    command = [sys.executable, "-m", "reconciler", "emulator", str(stack), "--port", "0", "--no-apply"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
-        yield first.split()[-1]
+        yield first.split()[1]  # "open URL in a browser"
         process.terminate()
 
 
@@ -497,3 +497,31 @@ def test_a_mass_removal_is_refused_and_a_flag_consents(
     assert "limits: {remove: 14}" in told
     told = call("apply", path, "--local", "--yes", "--allow-remove", 14, capsys=capsys)
     assert "Done: 14 closed." in told
+
+
+UNHEARD = """
+import asyncio, signal, threading, time
+from reconciler.cli.stopping import run_stoppable
+
+async def work() -> int:
+    idle = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+    idle.start()
+    asyncio.get_running_loop().run_in_executor(None, signal.pthread_kill, idle.ident, signal.SIGTERM)
+    await asyncio.Event().wait()
+    return 0
+
+try:
+    run_stoppable(work())
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of threads are Unix's")
+def test_a_signal_that_does_not_interrupt_the_wait_is_heard() -> None:
+    """It may come right before the loop begins to wait; here another thread takes it, which is the same."""
+    ended = subprocess.run(
+        [sys.executable, "-c", UNHEARD], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (ended.stdout, ended.stderr) == ("stopped\n", "")

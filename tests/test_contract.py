@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from contents import created
 from openapi import ROOT, TWILIO, Oracle, described, needs_openapi
 
 from reconciler.emulator import Clock, Store, Switches, ask
@@ -122,7 +123,7 @@ def _visit_children(call: Visitor) -> None:
     call("GET", f"{at}/Webhooks")
     call("DELETE", f"{at}/Webhooks/{hook['sid']}")
     message = call("POST", f"{at}/Messages", {"Body": "hi", "Author": "+15550100301"})
-    call("POST", f"{at}/Messages", {"ContentSid": "HX" + "0" * 32, "ContentVariables": '{"1": "a"}'})
+    call("POST", f"{at}/Messages", {"ContentSid": created(call.store), "ContentVariables": '{"1": "a"}'})
     call("POST", f"{at}/Messages", {"MediaSid": "ME" + "0" * 32})
     call("POST", f"{at}/Messages/{message['sid']}", {"Body": "ho"})
     call("GET", f"{at}/Messages/{message['sid']}")

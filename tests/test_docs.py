@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.cli import cli
+from reconciler.cli import cli, run
 from reconciler.cli.emulator import DEFAULT, Emulator
 from reconciler.diagnostics import ExitCode
 from reconciler.kinds import KINDS
-from reconciler.render.reference import reference
+from reconciler.render.reference import reference, scenario_reference
+from reconciler.scenarios.steps import ALONE, VERBS
 from reconciler.variables import Inputs
 from reconciler.workflow import read_specs
 
@@ -37,6 +38,21 @@ def test_the_reference_is_what_the_kinds_say(pytestconfig: pytest.Config) -> Non
 
     assert page.read_text(encoding="utf-8") == wanted
     assert all(f"`{name}`" in wanted for kind in KINDS if kind.spec for name in kind.spec.model_fields)
+
+
+_STEPS = re.compile(r"(<!-- steps: [^>]*-->\n).*?(<!-- steps end -->)", re.DOTALL)
+
+
+def test_the_reference_of_scenarios_is_what_the_verbs_say(pytestconfig: pytest.Config) -> None:
+    """Every verb with its fields stands in specs/README.md."""
+    page = ROOT / "specs" / "README.md"
+    text = page.read_text(encoding="utf-8")
+    wanted = _STEPS.sub(lambda match: f"{match[1]}\n{scenario_reference()}\n{match[2]}", text)
+    if pytestconfig.getoption("--update-golden"):
+        page.write_text(wanted, encoding="utf-8")
+
+    assert page.read_text(encoding="utf-8") == wanted
+    assert [name for name in (*VERBS, *ALONE) if name not in wanted] == []
 
 
 def commands_in(page: Path) -> list[list[str]]:
@@ -107,9 +123,20 @@ def yaml_blocks() -> list[tuple[str, str]]:
     return found
 
 
+def check_scenario(block: str, folder: Path) -> None:
+    """Play an example of a scenario on the stack of this repository."""
+    path = folder / "one.yaml"
+    path.write_text(block.replace("scenario:", f"stack: {ROOT / 'specs'}\nscenario:", 1), encoding="utf-8")
+
+    assert run(["test", str(path)]) == ExitCode.FINE
+
+
 @pytest.mark.parametrize(("name", "block"), yaml_blocks(), ids=[name for name, _ in yaml_blocks()])
 def test_yaml_in_the_pages_is_valid(name: str, block: str, tmp_path: Path) -> None:
     """Every example validates, with a frame around it where it shows a part."""
+    if block.startswith("scenario:"):
+        check_scenario(block, tmp_path)
+        return
     has_frame = re.search(r"^stack:", block, re.MULTILINE)
     text = block if has_frame else "stack: {name: example}\n" + block
     if "${var.wa}" in text and "variables:" not in text:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import http.client
+import itertools
 import json
 import random
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
+from contents import created, requested
+from deploying import uploaded
 from playing import ACCOUNT, Play
 
 from reconciler.emulator import Clock, Effect, InProcess, Match, Request, Rule, Store, Switches, ask
@@ -25,7 +32,7 @@ from reconciler.emulator.presets import PRESETS
 from reconciler.emulator.request_log import KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LATE = [name for name in Switches.variants() if "_lag_" in name]
@@ -97,6 +104,69 @@ def test_an_import_replaces_everything(tmp_path: Path) -> None:
     reopened = rows_of(store)
     store.close()
     assert rows_of(Store(path=tmp_path / "world.db")) == reopened
+
+
+@pytest.mark.parametrize("deed", ["reset", "import"])
+def test_a_world_that_begins_anew_is_the_old_or_the_new_one(deed: str, tmp_path: Path) -> None:
+    """Killed before any statement of it: the file has one of the two, whole, with its time and its events."""
+    path, copies = tmp_path / "world.db", tmp_path / "copies"
+    store = Store(path=path, clock=Clock.frozen())
+    document = admin(store, "GET", "state")[1]
+    for n in range(700):
+        ask(store, "POST", "/Conversations", {"UniqueName": f"c{n}"})
+    store.advance(3600)
+    old, now_s = rows_of(store), store.now_s()
+
+    def keep(_: str) -> None:
+        folder = copies / f"{len(list(copies.iterdir())):03}"
+        folder.mkdir()
+        for name in ("world.db", "world.db-wal"):
+            shutil.copy(tmp_path / name, folder)
+
+    copies.mkdir()
+    assert store._disk is not None
+    store._disk._db.set_trace_callback(keep)
+    assert (
+        admin(store, "POST" if deed == "reset" else "PUT", "reset" if deed == "reset" else "state", document)[
+            0
+        ]
+        == 200
+    )
+    store._disk._db.set_trace_callback(None)
+    keep("")
+    new, new_s = rows_of(store), store.now_s()
+    store.close()
+    worlds = [Store(path=folder / "world.db") for folder in sorted(copies.iterdir())]
+    found = [(rows_of(world), world.now_s()) for world in worlds]
+    for world in worlds:
+        world.close()
+
+    assert len(found) > 5
+    assert [one for one in found if one not in ((old, now_s), (new, new_s))] == []
+    assert (found[0], found[-1]) == ((old, now_s), (new, new_s))
+
+
+def test_what_was_put_aside_is_gone_in_the_end(tmp_path: Path) -> None:
+    """Bit by bit with later writes, or when the file is opened again; in memory with later calls."""
+    path = tmp_path / "world.db"
+    store = Store(path=path, clock=Clock.frozen())
+    for _ in range(2):
+        for n in range(600):
+            ask(store, "POST", "/Conversations", {"UniqueName": f"c{n}"})
+        store.reset()
+    assert len(tables(path)) > 3
+    for _ in range(12):
+        ask(store, "POST", "/Conversations")
+    assert (tables(path), store._leftovers._tables) == ({"row", "mint", "meta"}, [])
+    store.reset()
+    store.close()
+    Store(path=path).close()
+    assert tables(path) == {"row", "mint", "meta"}
+
+
+def tables(path: Path) -> set[str]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, 60.0])
@@ -228,13 +298,15 @@ def test_a_world_in_memory_is_not_kept(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "reconciler", "emulator", str(tmp_path), "--memory", "--port", "0"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        address = process.stdout.readline().split("http://")[1].strip()
-        connection = http.client.HTTPConnection(address, timeout=30)
-        connection.request("POST", "/_emulator/phones/send", json.dumps(EXAMPLES["POST", "phones/send"]))
-        assert connection.getresponse().status == 200
-        connection.close()
-        process.terminate()
-        process.communicate(timeout=30)
+        try:
+            address = process.stdout.readline().split("http://")[1].split()[0]
+            connection = http.client.HTTPConnection(address, timeout=30)
+            connection.request("POST", "/_emulator/phones/send", json.dumps(EXAMPLES["POST", "phones/send"]))
+            assert connection.getresponse().status == 200
+            connection.close()
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -250,7 +322,7 @@ def requests(store: Store, query: str = "") -> list[dict[str, Any]]:
 def test_calls_are_told_with_their_ends() -> None:
     """Operation, status, Twilio's code, the id in the answer's header, and what was sent."""
     store = Store(clock=Clock.frozen())
-    ask(store, "POST", "/Conversations", {"UniqueName": "order"})
+    sid = ask(store, "POST", "/Conversations", {"UniqueName": "order"})[1]["sid"]
     ask(store, "POST", "/Conversations", {"UniqueName": "order"})
     ask(store, "GET", "/Conversations/order/Messages?Order=desc")
     ask(store, "GET", "https://studio.twilio.com/v2/Flows")
@@ -265,6 +337,7 @@ def test_calls_are_told_with_their_ends() -> None:
         "query": "",
         "form": {"UniqueName": ["order"]},
         "operation": "CreateConversation",
+        "sids": [sid],
         "status": 201,
         "error_code": None,
         "request_id": f"RQ{1:032x}",
@@ -282,6 +355,7 @@ def test_calls_are_told_with_their_ends() -> None:
         None,
         20501,
     )
+    assert [one["sids"] for one in (refused, read, strange)] == [[], [], []]
     assert [one["number"] for one in requests(store, "?since=2")] == [3, 4]
     assert [one["number"] for one in requests(store, "?limit=1")] == [4]
     assert requests(store, "?limit=0") == []
@@ -342,6 +416,29 @@ def test_calls_that_met_a_fault_are_told(kind: Any) -> None:
     assert 2000 <= told["duration_ms"] < 60_000
 
 
+def test_calls_that_do_not_fit_in_are_told() -> None:
+    """They arrived, as numbered calls with 429/20429, and were not processed; `info` counts them."""
+    store = Store(clock=Clock.frozen())
+    store.limits.in_flight = 1
+    store.faults.add(Rule(Effect("latency", seconds=1.0), Match(method="POST")))
+    url, known = "https://conversations.twilio.com/v1/Conversations", authorization(store.account)
+
+    async def call() -> int:
+        return (await InProcess(store).send("POST", url, {"Authorization": known}, b"", 30.0))[0]
+
+    async def both() -> list[int]:
+        return list(await asyncio.gather(call(), call()))
+
+    assert asyncio.run(both()) == [201, 429]
+    turned_away, made = requests(store)
+    told = ("number", "operation", "status", "error_code", "request_id")
+    assert [turned_away[name] for name in told] == [2, "CreateConversation", 429, 20429, f"RQ{2:032x}"]
+    assert [made[name] for name in told[:3]] == [1, "CreateConversation", 201]
+    info = admin(store, "GET", "info")[1]
+    assert [info[name] for name in ("calls", "writes", "committed", "turned_away")] == [2, 2, 1, 1]
+    assert [rule["matched"] for rule in admin(store, "GET", "faults")[1]["rules"]] == [1]
+
+
 def finished(coroutine: Any) -> None:
     """Run a coroutine to its end."""
     asyncio.run(coroutine)
@@ -380,79 +477,185 @@ def test_a_profile_only_takes_time(name: str) -> None:
 
 def described() -> list[tuple[str, str, dict[str, Any]]]:
     """Return path, method and description of every admin operation."""
-    status, document = admin(Store(clock=Clock.frozen()), "GET", "openapi.json")
-    assert (status, document["openapi"]) == (200, "3.1.0")
     return [
         (path.removeprefix("/_emulator/"), method.upper(), operation)
-        for path, ways in document["paths"].items()
+        for path, ways in DOCUMENT["paths"].items()
         for method, operation in ways.items()
     ]
 
 
+DOCUMENT = admin(Store(clock=Clock.frozen()), "GET", "openapi.json")[1]
 DESCRIBED = described()
 OPERATIONS = pytest.mark.parametrize(
     ("path", "method", "operation"), DESCRIBED, ids=[f"{method} {path}" for path, method, _ in DESCRIBED]
 )
 EXAMPLES: dict[tuple[str, str], Any] = {
-    ("POST", "phones/send"): {"from": CUSTOMER, "to": SENDER, "body": "Hello?"},
-    ("POST", "phones/read"): {"address": CUSTOMER},
+    ("POST", "phones/send"): {
+        "from": CUSTOMER,
+        "to": SENDER,
+        "body": "Hello?",
+        "media": ["https://example.com/a.png", {"url": "https://example.com/b", "size": 7}],
+        "subject": None,
+    },
+    ("POST", "phones/read"): {"address": CUSTOMER, "sender": SENDER},
     ("POST", "phones/offline"): {"address": CUSTOMER},
     ("POST", "phones/online"): {"address": CUSTOMER},
-    ("POST", "phones/stop"): {"address": CUSTOMER},
-    ("PUT", "clock"): {"mode": "frozen"},
+    ("POST", "phones/stop"): {"address": CUSTOMER, "sender": SENDER},
+    ("PUT", "clock"): {"mode": "frozen", "rate": 0},
     ("POST", "clock/advance"): {"seconds": 1},
-    ("PUT", "limits"): {"in_flight": 3},
-    ("POST", "faults"): {"effect": {"kind": "drop"}},
-    ("PUT", "faults"): {"preset": "typical"},
+    ("PUT", "limits"): {"in_flight": 3, "actions_per_s": None},
+    ("POST", "faults"): {"effect": {"kind": "drop"}, "match": {"method": "POST"}, "when": {"nth": 2}},
+    ("PUT", "faults"): {"preset": "typical", "seed": 3},
+    ("PUT", "approvals/policy"): {"decision": "reject", "after_s": 5, "reason": "No"},
+    ("PUT", "approvals/{id}"): {"status": "rejected", "rejection_reason": "Somebody said so"},
+    ("PUT", "builds/policy"): {"result": "failed", "after_s": 5, "reason": "No such package"},
+    ("PUT", "builds/{id}"): {"result": "failed", "reason": "Somebody said so"},
 }
 WAITING = "wait?event=onConversationAdded&since=0&timeout_s=0"
 
 
 def populated() -> Store:
     store = Store(clock=Clock.frozen())
-    pair = {"MessagingBinding.Address": CUSTOMER, "MessagingBinding.ProxyAddress": SENDER}
-    ask(store, "POST", "/Conversations", {"UniqueName": "order"})
-    ask(store, "POST", "/Conversations/order/Participants", pair)
+    ask(store, "POST", "/Conversations", {"UniqueName": "order", "Timers.Closed": "P1D", "State": "active"})
+    for address, proxy in ((CUSTOMER, SENDER), (f"whatsapp:{CUSTOMER}", f"whatsapp:{SENDER}")):
+        pair = {"MessagingBinding.Address": address, "MessagingBinding.ProxyAddress": proxy}
+        ask(store, "POST", "/Conversations/order/Participants", pair)
+        store.phones.send(address, proxy, "Hello?")
     hook = {"Target": "webhook", "Configuration.Url": "http://127.0.0.1:9/", "Configuration.Method": "POST"}
     ask(store, "POST", "/Conversations/order/Webhooks", {**hook, "Configuration.Filters": "onMessageAdded"})
-    store.phones.send(CUSTOMER, SENDER, "Hello?")
+    store.phones.send(CUSTOMER, SENDER, "Hello?", media=["https://example.com/a.png"])
+    ask(store, "POST", "/Conversations/none")
+    built(store)
+    greeting = created(store)
+    requested(store, greeting)
+    ask(store, "POST", "/Conversations/order/Messages", {"ContentSid": greeting})
     store.faults.add(Rule(Effect("drop")))
     return store
+
+
+def built(store: Store) -> None:
+    """Give a world a Serverless build that is building."""
+    url = "https://serverless.twilio.com/v1/Services"
+    service = ask(store, "POST", url, {"UniqueName": "shop", "FriendlyName": "Shop"})[1]
+    one = ask(store, "POST", service["links"]["functions"], {"FriendlyName": "optin"})[1]
+    version = uploaded(store, one, "/optin", b"exports.handler = 1;")
+    assert ask(store, "POST", service["links"]["builds"], {"FunctionVersions": version["sid"]})[0] == 201
 
 
 def placed(store: Store, path: str) -> str:
     """Return a path that names what is there."""
     if "webhooks/" in path:
         return path.replace("{id}", next(iter(store.deliveries)).id)
+    if "approvals/" in path:
+        return path.replace("{id}", next(iter(store.index.content.approval_of)))
+    if "builds/" in path:
+        return path.replace("{id}", next(store.index.serverless.all_builds()).sid)
     return path.replace("{id}", "f1")
 
 
-def schemas_of(operation: dict[str, Any]) -> list[dict[str, Any]]:
+def example(store: Store, path: str, method: str) -> Any:
+    return (
+        admin(store, "GET", "state")[1]
+        if (method, path) == ("PUT", "state")
+        else EXAMPLES.get((method, path))
+    )
+
+
+def resolved(schema: Any) -> Any:
+    """Return what a reference means."""
+    return (
+        DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    )
+
+
+def bodies_of(operation: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the bodies that an operation takes."""
     if "requestBody" not in operation:
         return []
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    found: list[dict[str, Any]] = schema.get("oneOf", [schema])
-    return found
+    schema = resolved(operation["requestBody"]["content"]["application/json"]["schema"])
+    return [resolved(one) for one in schema.get("anyOf", [schema])]
+
+
+def answered(path: str, method: str, operation: dict[str, Any]) -> tuple[Any, Any]:
+    """Return a real answer and its schema."""
+    store = populated()
+    target = WAITING if path == "wait" else placed(store, path)
+    body = example(store, path, method)
+    assert (body is not None) == bool(bodies_of(operation)), "EXAMPLES needs one, or has one too many"
+    status, payload = admin(store, method, target, body)
+    assert str(status) in operation["responses"], payload
+    return payload, operation["responses"][str(status)]["content"]["application/json"]["schema"]
+
+
+def fits(schema: Any, value: Any) -> bool:
+    whole = {**schema, "components": DOCUMENT["components"]}
+    return bool(jsonschema.Draft202012Validator(whole).is_valid(value))
+
+
+@pytest.mark.parametrize("operation", [one for *_, one in DESCRIBED], ids=lambda one: one["operationId"])
+def test_every_path_is_described(operation: dict[str, Any]) -> None:
+    """With a summary and a typed answer (see `control/openapi.py`)."""
+    (done,) = (answer for status, answer in operation["responses"].items() if status != "default")
+
+    assert done["content"]["application/json"]["schema"], "nobody described its answer"
+    assert re.match(r"(?!(?:GET|POST|PUT|DELETE)\b)\S", operation["summary"]), (
+        "its docstring has another form"
+    )
 
 
 @OPERATIONS
 def test_every_path_answers_as_described(path: str, method: str, operation: dict[str, Any]) -> None:
-    """An example of each is answered with the status and the sort of payload that are described."""
-    store = populated()
-    body = admin(store, "GET", "state")[1] if path == "state" else EXAMPLES.get((method, path))
-    target = WAITING if path == "wait" else placed(store, path)
-    status, payload = admin(store, method, target, body if schemas_of(operation) else None)
-    answer = operation["responses"][str(status)]["content"]["application/json"]["schema"]
+    """A real answer of each has the shape that is described, and its body is one that is described."""
+    payload, schema = answered(path, method, operation)
+    whole = {**schema, "components": DOCUMENT["components"]}
+    problems = [str(one) for one in jsonschema.Draft202012Validator(whole).iter_errors(payload)]
+    body = example(populated(), path, method)
 
-    assert type(payload).__name__ == {"object": "dict", "array": "list"}[answer["type"]]
-    assert re.match(r"(?!(?:GET|POST|PUT|DELETE)\b)\S", operation["summary"]), (
-        "its docstring has another form"
-    )
-    if schemas_of(operation):
-        assert body is not None, "EXAMPLES needs one"
-        fits = [one for one in schemas_of(operation) if {*one["required"]} <= {*body} <= {*one["properties"]}]
-        assert len(fits) == 1
+    assert problems == []
+    assert body is None or sum(fits(one, body) for one in bodies_of(operation)) == 1
+
+
+@OPERATIONS
+def test_a_spoilt_answer_is_noticed(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Whatever is left out, added or of another type: the description does not fit any more."""
+    payload, schema = answered(path, method, operation)
+    spoilt = list(itertools.islice(spoilings(payload, path), 200))
+
+    assert spoilt or path == "openapi.json"
+    assert [where for where, one in spoilt if fits(schema, one)] == []
+
+
+FREE = re.compile(r"(openapi\.json|events\.\d+\.data|wait\.data)\..*|.*\.(webhook_filters|notifications)\..*")
+
+
+def spoilings(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Give what an answer would be with one place of it spoilt, where it is not free to be anything."""
+    if FREE.match(f"{where}."):
+        return
+    if isinstance(value, dict):
+        is_table = re.search(
+            r"\.(form|parameters|headers|mints|operations|inbound_s|effect|match|when|places)$", where
+        )
+        for name in value:
+            if not is_table:
+                yield f"{where}.{name} left out", {key: one for key, one in value.items() if key != name}
+            for at, one in spoilings(value[name], f"{where}.{name}"):
+                yield at, {**value, name: one}
+        yield f"{where} with more", {**value, "moons": object()}
+    elif isinstance(value, list):
+        for n, element in enumerate(value[:3]):
+            for at, one in spoilings(element, f"{where}.{n}"):
+                yield at, [*value[:n], one, *value[n + 1 :]]
+    yield f"{where} replaced", object()
+
+
+def test_the_document_is_sound() -> None:
+    """Each schema is one, each reference leads somewhere."""
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(DOCUMENT)))
+
+    assert named == {*DOCUMENT["components"]["schemas"]}
 
 
 @OPERATIONS
@@ -460,7 +663,7 @@ def test_bodies_are_those_that_are_described(path: str, method: str, operation: 
     """A field that is not described is refused, and where the refusal lists the known ones, it is these."""
     store = populated()
     status, payload = admin(store, method, placed(store, path), {"moons": 2})
-    known = {name for schema in schemas_of(operation) for name in schema["properties"]}
+    known = {name for schema in bodies_of(operation) for name in schema["properties"]}
     listed = re.search(
         r"there are ([\w, ]+)$", payload.get("message", "") if isinstance(payload, dict) else ""
     )
@@ -470,6 +673,30 @@ def test_bodies_are_those_that_are_described(path: str, method: str, operation: 
         assert listed is None or set(listed[1].split(", ")) == known
     else:
         assert listed is None
+
+
+@OPERATIONS
+def test_a_field_of_a_wrong_type_is_named(path: str, method: str, operation: dict[str, Any]) -> None:
+    """400 with the name of the field, and nothing has changed; so it is where a needed one is missing."""
+    store = populated()
+    before, body = rows_of(store), example(store, path, method)
+    for schema in bodies_of(operation) if fits_one(operation, body) else []:
+        for name in schema["properties"]:
+            base = body if fits(schema, body) else {"rules": []}
+            for wrong in ([None], {"moons": 2}, True):
+                if fits(schema, {**base, name: wrong}):
+                    continue
+                status, payload = admin(store, method, placed(store, path), {**base, name: wrong})
+                assert (status, name in payload["message"]) == (400, True), (name, wrong, payload)
+        for name in schema["required"] if fits(schema, body) else ():
+            less = {key: one for key, one in body.items() if key != name}
+            status, payload = admin(store, method, placed(store, path), less)
+            assert (status, name in payload["message"]) == (400, True), (name, payload)
+    assert rows_of(store) == before
+
+
+def fits_one(operation: dict[str, Any], body: Any) -> bool:
+    return any(fits(schema, body) for schema in bodies_of(operation))
 
 
 @OPERATIONS

@@ -16,10 +16,11 @@ import click
 import pytest
 
 from reconciler.cli import run as run_command_line
-from reconciler.cli.emulator import env
+from reconciler.cli.emulator_clients import env
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, Home, Store, open_home
 from reconciler.emulator.doors.environment import CLIENTS, variables
 from reconciler.emulator.doors.server import running
+from reconciler.emulator.serverless.build_policy import BuildPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -245,6 +246,22 @@ def test_run_uses_an_emulator_that_runs(
     assert served[0].writes == 1
 
 
+def test_run_reaches_every_product(folder: Path, served: tuple[Store, str], environ: dict[str, str]) -> None:
+    """A template is made with JSON, changed with PUT and deleted by the stock SDK, through CONNECT."""
+    text = (
+        "from twilio.rest import Client; from twilio.rest.content.v1.content import ContentList as L; "
+        "contents = Client().content.v1.contents; "
+        "body = {'language': 'en', 'types': {'twilio/text': {'body': 'Hi'}}}; "
+        "one = contents.create(L.ContentCreateRequest(body)); "
+        "same = contents(one.sid).update(L.ContentUpdateRequest({**body, 'language': 'de'})); "
+        "print(same.sid == one.sid, same.language, same.url == one.url, contents(one.sid).delete())"
+    )
+    done = reconciler(environ, "emulator", "run", folder, "--", *python(text))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True de True True\n", "")
+    assert served[0].committed == 3
+
+
 def test_run_gives_no_real_credentials(folder: Path, environ: dict[str, str]) -> None:
     """Not under any name; the rest of the environment is there."""
     text = "import json, os; print(json.dumps({**os.environ}))"
@@ -408,3 +425,53 @@ def test_the_twilio_cli_works_unmodified(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["uniqueName"] == "from-cli"
     assert served[0].writes == 1
+
+
+DEPLOY_IN_NODE = """
+const { TwilioServerlessApiClient } = require("@twilio-labs/serverless-api");
+(async () => {
+  const client = new TwilioServerlessApiClient({
+    username: process.env.TWILIO_ACCOUNT_SID, password: process.env.TWILIO_AUTH_TOKEN,
+  });
+  const file = (name, access, content) => ({ name, path: "/" + name, access, content });
+  for (const overrideExistingService of [false, true]) {
+    const done = await client.deployProject({
+      serviceName: "shop", functionsEnv: "dev", overrideExistingService, env: { ROOM: "blue" },
+      pkgJson: { dependencies: { twilio: "5.13.1" } }, runtime: "node22",
+      functions: [file("optin", "protected", "exports.handler = 1;")],
+      assets: [file("logo.svg", "public", Buffer.from("<svg/>"))],
+    });
+    console.log(done.domain);
+  }
+})().catch((error) => { console.error(error); process.exit(1); });
+"""
+READ_DEPLOYED = """
+import requests
+from twilio.rest import Client
+service = Client().serverless.v1.services("shop")
+(place,) = service.environments.list()
+(variable,) = service.environments(place.sid).variables.list()
+built = service.builds(place.build_sid).fetch()
+print(built.dependencies, built.function_versions[0]["visibility"], variable.value)
+told = [requests.get(f"https://{place.domain_name}/{name}") for name in ("logo.svg", "optin", "x")]
+print([one.status_code for one in told])
+"""
+
+
+def test_twilios_toolkit_deploys_unmodified(
+    node: str, folder: Path, served: tuple[Store, str], environ: dict[str, str]
+) -> None:
+    """A function and an asset, twice; the stock SDK reads them, and the domain answers through the proxy."""
+    if not (NODE_MODULES / "@twilio-labs" / "serverless-api").is_dir():
+        pytest.skip("needs: npm install --prefix tests/clients")
+    store = served[0]
+    store.build_policy = BuildPolicy(after_s=0)
+    done = reconciler(environ, "emulator", "run", folder, "--", node, "-e", DEPLOY_IN_NODE)
+    (domain,) = store.index.serverless.domain
+    read = reconciler(environ, "emulator", "run", folder, "--", *python(READ_DEPLOYED))
+
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{domain}\n{domain}\n")
+    dependencies = "[{'name': 'twilio', 'version': '5.13.1'}]"
+    assert (read.returncode, read.stderr) == (0, "")
+    assert read.stdout.splitlines() == [f"{dependencies} PROTECTED blue", "[200, 403, 404]"]
+    assert len(list(store.index.serverless.all_builds())) == 2

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from contents import created
 from openapi import OPENAPI, Oracle, described, needs_openapi
 from twilio.rest import Client
 
@@ -40,7 +41,7 @@ READS = [name for name, each in OPERATIONS.items() if each.method == "GET"]
 LISTS = [name for name in READS if name.startswith("List")]
 DELETES = [name for name, each in OPERATIONS.items() if each.method == "DELETE"]
 
-FLOW, CONTENT, MEDIA = "FW" + "0" * 32, "HX" + "0" * 32, "ME" + "0" * 32
+FLOW, CONTENT, MEDIA = "FW" + "0" * 32, created(Store()), "ME" + "0" * 32
 PHONE, PROXY = "+15550100399", "+15550100299"
 URL = "https://example.com/hook"
 
@@ -192,6 +193,7 @@ class World:
         self.service = store.configuration.default_chat_service_sid
         self.roles = {row.friendly_name: row.sid for row in store.index.roles[self.service]}
         at = "/Conversations/x"
+        assert created(store) == CONTENT
         conversation = self._made("/Conversations", UniqueName="x")
         self._made(f"{at}/Participants", Identity="ann")
         pair = {"MessagingBinding.Address": "+15550100301", "MessagingBinding.ProxyAddress": "+15550100200"}
@@ -441,7 +443,7 @@ def _localized(world: World, operation: Operation, key: str, value: Any) -> Any:
         return [_localized(world, operation, key, item) for item in value]
     if isinstance(value, bool):
         return str(value).lower()
-    mine = {"RL": world.role(operation, key), "IS": world.service}
+    mine = {"RL": world.role(operation, key), "IS": world.service, "HX": CONTENT}
     return (
         mine.get(str(value)[:2], str(value)) if re.fullmatch("[A-Z]{2}[a0]{32}", str(value)) else str(value)
     )

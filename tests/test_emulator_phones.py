@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from contents import GREETED, approved
 
 from reconciler.emulator import Account, Clock, Request, Store, Switches, ask
 from reconciler.emulator.control.phones import show
 from reconciler.emulator.control.routes import control
+from reconciler.emulator.playing.keywords import REPLIES
 from reconciler.emulator.playing.phones import PhoneError
 from reconciler.emulator.playing.rules import keyword_of, legs, totals
 
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 
 ROBERT, ALICIA, CARL = "whatsapp:+15550100301", "+15550100302", "+15550100303"
 WA, SMS, OTHER_SMS = "whatsapp:+15550100200", "+15550100201", "+15550100202"
-CONTENT = "HX" + "0" * 32
 HOUR_S = 3600
 
 
@@ -94,10 +96,56 @@ def test_system_and_strangers_leave_nobody_out(store: Store) -> None:
 def test_chat_users_have_no_receipts(store: Store) -> None:
     """A chat user is told by the API; `delivery` counts only who is reached by a channel."""
     call(store, "POST", "/Conversations/order/Participants", {"Identity": "desk"})
-    message = post(store, "hi", Author="desk", ContentSid=CONTENT)
+    message = post(store, "hi", Author="desk", ContentSid=approved(store))
 
     assert delivery(store, message)["total"] == 2
     assert [row["identity"] for row in call(store, "GET", "/Users")["users"]] == ["desk"]
+
+
+def test_an_attachment_may_say_what_it_is(store: Store) -> None:
+    """Type, size and name are kept as given, in the message, for webhooks and on the other handset."""
+    given = {"url": "https://example.com/1", "content_type": "image/png", "size": 7, "filename": "door.png"}
+    sent = store.phones.send(ROBERT, WA, media=[given, "https://example.com/2.pdf"])
+    message = call(store, "GET", f"/Conversations/order/Messages/{sent.message_sid}")
+    told = [{name: value for name, value in one.items() if name != "sid"} for one in message["media"]]
+
+    assert told == [
+        {"content_type": "image/png", "size": 7, "filename": "door.png"},
+        {"content_type": "application/pdf", "size": 0, "filename": "2.pdf"},
+    ]
+    assert store.phones[ALICIA].messages[-1].media == message["media"]
+    assert json.loads(events(store, "onMessageAdded")[-1].data["Media"])[0]["size"] == 7
+
+
+@pytest.mark.parametrize(
+    ("medium", "where"),
+    [
+        ({}, "media[0].url: is missing"),
+        ({"url": "https://example.com/", "moons": 2}, "media[0].moons: is not known here"),
+        ({"url": "https://example.com/", "size": -1}, "media[0].size: is not a number of bytes"),
+        ({"url": "https://example.com/", "size": True}, "media[0].size: is not a number of bytes"),
+        ({"url": "https://example.com/", "filename": 3}, "media[0].filename: is not text"),
+        (3, "media[0]: is neither a URL nor"),
+    ],
+)
+def test_an_attachment_that_is_none(store: Store, medium: Any, where: str) -> None:
+    """It is refused with the name of the field, and nothing is sent."""
+    with pytest.raises(PhoneError, match=re.escape(where)):
+        store.phones.send(ROBERT, WA, media=[medium])
+
+    assert store.phones[ROBERT].all() == []
+
+
+def test_half_a_character_is_no_text(store: Store) -> None:
+    """JSON can say it, and no receiver, file or webhook could hold it: refused, in process and over HTTP."""
+    with pytest.raises(PhoneError, match="half a character"):
+        store.phones.send(ROBERT, WA, "\ud83d")
+    for name in ("body", "subject"):
+        sent = {"from": ROBERT, "to": WA, "body": "hi", name: "\ud83d"}
+        status, told = admin(store, "POST", "phones/send", json.dumps(sent))
+        assert (status, told["message"]) == (400, f"{name}: is not text, it has half a character")
+
+    assert store.phones[ROBERT].all() == []
 
 
 def test_media_and_subject_travel(store: Store) -> None:
@@ -223,11 +271,11 @@ def test_the_window_shuts_at_the_24th_hour(store: Store) -> None:
     assert store.phones[ROBERT].window_open(WA)
     store.advance(1)
     late = post(store, "too late")
-    post(store, "", ContentSid=CONTENT)
+    post(store, "", ContentSid=approved(store))
     refused = store.phones[ROBERT].missed
 
     assert not store.phones[ROBERT].window_open(WA)
-    assert [body for _, body in seen(store, ROBERT)] == ["hi", "in time", None]
+    assert [body for _, body in seen(store, ROBERT)] == ["hi", "in time", GREETED]
     assert [(row.body, row.status, row.error_code) for row in refused] == [("too late", "undelivered", 63016)]
     assert delivery(store, late)["undelivered"] == "some"
 
@@ -290,6 +338,58 @@ def test_whether_keywords_are_messages(is_message: bool, count: int) -> None:
     assert len(call(store, "GET", "/Conversations/order/Messages")["messages"]) == count
     assert sent.reason == (None if is_message else "keyword")
     assert store.phones[ALICIA].opted_out == [SMS]
+
+
+def test_a_keyword_is_answered_by_twilio(store: Store) -> None:
+    """Once for what changes, from the sender it went to, in no conversation, and shown with its reason."""
+    before = len(events(store, "onMessageAdded", "onDeliveryUpdated"))
+    for body in ("HELP", "Stop", "stop", "info", "START", "start"):
+        store.phones.send(ALICIA, SMS, body)
+    replies = [row for row in store.phones[ALICIA].messages if row.reason == "keyword_reply"]
+    shown = show(store.phones[ALICIA])["threads"][0]["messages"][1]
+
+    assert [(row.from_, row.body) for row in replies] == [
+        (SMS, REPLIES[one]) for one in ("help", "stop", "start")
+    ]
+    assert (shown["direction"], shown["status"], shown["reason"]) == (
+        "received",
+        "delivered",
+        "keyword_reply",
+    )
+    assert "in no conversation" in shown["explanation"]
+    messages = call(store, "GET", "/Conversations/order/Messages")["messages"]
+    assert [one["body"] for one in messages] == ["HELP", "Stop", "stop", "info", "START", "start"]
+    told = events(store, "onMessageAdded", "onDeliveryUpdated")[before:]
+    assert {event.data["MessageSid"] for event in told} == {one["sid"] for one in messages}
+
+
+@pytest.mark.parametrize("offline_s", [0, 60])
+def test_a_reply_waits_for_a_handset(store: Store, offline_s: int) -> None:
+    """It goes by the same air as everything else."""
+    store = stage(Switches(delivery_delay_s=2.0))
+    store.phones.stop(ALICIA, SMS)
+    assert [row.status for row in store.phones[ALICIA].missed] == ["sent"]
+    if offline_s:
+        store.phones.offline(ALICIA)
+        store.advance(offline_s)
+        assert [row.status for row in store.phones[ALICIA].missed] == ["sent"]
+        store.phones.online(ALICIA)
+    store.advance(2)
+
+    assert store.phones[ALICIA].messages[-1].body == REPLIES["stop"]
+
+
+def test_who_gets_no_reply() -> None:
+    """By switch; on WhatsApp; from a group, or a number that is not the account's."""
+    silent = stage(Switches(keyword_replies="none"))
+    silent.phones.stop(ALICIA, SMS)
+    owned = stage(account=Account(senders=frozenset({WA, SMS})))
+    for address, to in ((ROBERT, WA), (ALICIA, OTHER_SMS), (ALICIA, [SMS, CARL])):
+        owned.phones.send(address, to, "HELP")
+
+    for store in (silent, owned):
+        assert [row for phone in store.phones for row in phone.all() if row.reason == "keyword_reply"] == []
+    assert silent.phones[ALICIA].opted_out == [SMS]
 
 
 def test_keywords_are_whole_texts() -> None:
@@ -450,7 +550,7 @@ def test_ours_writes_to_a_group_and_skips_who_stopped(store: Store, group: str) 
 
     assert message["delivery"]["total"] == 1
     assert (heard.from_, heard.to) == (OTHER_SMS, [ALICIA, CARL])
-    assert [row.body for row in store.phones[CARL].all()] == ["STOP"]
+    assert [row.body for row in store.phones[CARL].all()] == ["STOP", REPLIES["stop"]]
 
 
 def test_members_hear_each_other_whoever_they_have_stopped() -> None:
@@ -461,7 +561,43 @@ def test_members_hear_each_other_whoever_they_have_stopped() -> None:
     store.phones.stop(CARL, OTHER_SMS)
     store.phones.send(ALICIA, [CARL, OTHER_SMS], "still there?")
 
-    assert [row.body for row in store.phones[CARL].messages] == ["hi all", "STOP", "still there?"]
+    heard = [row.body for row in store.phones[CARL].messages]
+    assert heard == ["hi all", "STOP", REPLIES["stop"], "still there?"]
+
+
+def test_who_is_beside_a_group_hears_it_by_their_proxy(store: Store, group: str) -> None:
+    """What a member writes reaches the members by their carrier, once, and everybody else by Twilio."""
+    for address, proxy in ((ROBERT, WA + "9"), (CARL, "+15550100209")):
+        join(store, group, address, proxy)
+    store.phones.send(ROBERT, WA + "9", "hi")
+    sent = store.phones.send(ALICIA, [CARL, OTHER_SMS], "hi all")
+    heard = [
+        (row.from_, row.receipt_sid is None) for row in store.phones[CARL].messages if row.body == "hi all"
+    ]
+
+    assert seen(store, ROBERT)[-1] == (WA + "9", "hi all")
+    assert heard == [("+15550100209", False), (ALICIA, True)]
+    message = call(store, "GET", f"/Conversations/{group}/Messages/{sent.message_sid}")
+    assert message["delivery"]["total"] == 2
+
+
+def test_a_messaging_service_may_create_conversations() -> None:
+    """Where the account says so: with the writer, in the default service; a configuration goes first."""
+    service = "MG" + "1" * 32
+    store = Store(clock=Clock.frozen(), account=Account(creating={service: frozenset({SMS, OTHER_SMS})}))
+    made = store.phones.send(ALICIA, SMS, "hi")
+    conversation = call(store, "GET", f"/Conversations/{made.conversation_sid}")
+    again = store.phones.send(ALICIA, SMS, "there?")
+    (pair,) = call(store, "GET", f"/Conversations/{made.conversation_sid}/Participants")["participants"]
+
+    assert conversation["messaging_service_sid"] == service
+    assert again.conversation_sid == made.conversation_sid
+    assert pair["messaging_binding"]["proxy_address"] == SMS
+    assert [event.data["MessagingServiceSid"] for event in events(store, "onConversationAdded")] == [service]
+    assert store.phones.send(ALICIA, "+15550100299", "hi").reason == "no_conversation"
+    configure(store, OTHER_SMS, Type="default")
+    other = store.phones.send(CARL, OTHER_SMS, "hi").conversation_sid
+    assert call(store, "GET", f"/Conversations/{other}")["messaging_service_sid"] != service
 
 
 def test_a_group_is_made_by_an_address_configuration() -> None:
@@ -581,7 +717,7 @@ def test_screens_survive_a_restart(tmp_path: Path) -> None:
     assert again.events.last == last
     again.advance(2)
 
-    assert [body for _, body in seen(again, ALICIA)] == ["hi", "STOP"]
+    assert {body for _, body in seen(again, ALICIA)} == {"hi", "STOP", REPLIES["stop"]}
     assert again.phones[ROBERT].window_open(WA)
     assert again.phones[ALICIA].opted_out == [SMS]
     again.close()
@@ -720,7 +856,7 @@ def test_time_runs_as_it_is_told(wall: list[float], tmp_path: Path) -> None:
 
 def test_no_limit_unless_set(store: Store) -> None:
     """Off by default."""
-    assert admin(store, "GET", "limits")[1] == {"actions_per_s": None, "in_flight": None}
+    assert set(admin(store, "GET", "limits")[1].values()) == {None}
     assert {ask(store, "POST", "/Conversations", {})[0] for _ in range(100)} == {201}
 
 
@@ -736,6 +872,20 @@ def test_actions_per_second_are_counted_for_each_scope(store: Store) -> None:
     store.advance(1)
 
     assert ask(store, "POST", "/Conversations/order", {"FriendlyName": "x"})[0] == 200
+
+
+def test_an_account_has_a_limit_over_all(store: Store) -> None:
+    """Whatever they are about, so many writes a second; the nearer limit is told first."""
+    admin(store, "PUT", "limits", '{"account_actions_per_s": 3}')
+    paths = ["/Conversations/order/Messages", "/Conversations/order", "/Conversations", "/Users"]
+    answers = [
+        ask(store, "POST", path, {"FriendlyName": "x", "Identity": "a", "Body": "b"}) for path in paths
+    ]
+    assert [status for status, _ in answers] == [201, 200, 201, 429]
+    assert answers[-1][1]["code"] == 50074
+    store.advance(1)
+
+    assert ask(store, "POST", "/Users", {"Identity": "a"})[0] == 201
 
 
 def test_creations_and_deletions_count_for_the_service(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,9 @@ from playing import GROUP_SENDER, NUMBERS, Play
 from reconciler.emulator import Clock, Store, Switches, ask
 from reconciler.emulator.control.phones import show
 from reconciler.emulator.conversations.addresses import channel_of
-from reconciler.emulator.rows import ChannelMessage, Message
+from reconciler.emulator.playing.keywords import REPLIES
+from reconciler.emulator.playing.rules import keyword_of
+from reconciler.emulator.rows import ChannelMessage, Message, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,8 +35,12 @@ def play(request: pytest.FixtureRequest) -> Play:
 
 def carried(play: Play, direction: str) -> Iterator[ChannelMessage]:
     for row in play.store.index.rows.values():
-        if isinstance(row, ChannelMessage) and row.direction == direction:
+        if isinstance(row, ChannelMessage) and row.direction == direction and not is_reply(row):
             yield row
+
+
+def is_reply(row: ChannelMessage) -> bool:
+    return row.reason == "keyword_reply"
 
 
 def messages(play: Play) -> Iterator[Message]:
@@ -69,6 +76,22 @@ def test_everybody_hears_from_their_own_proxy_only(play: Play) -> None:
             assert (row.from_, row.peer, row.to) == (proxy, proxy, [row.address])
         else:
             assert GROUP_SENDER in (row.from_, *row.to)
+
+
+def test_replies_to_keywords_are_nobodys_messages(play: Play) -> None:
+    """Each comes from the sender a keyword went to, in no conversation, with no receipt; off by switch."""
+    rows = play.store.index.rows.values()
+    replies = [row for row in rows if isinstance(row, ChannelMessage) and is_reply(row)]
+    receipts = {row.channel_message_sid for row in rows if isinstance(row, Receipt)}
+    asked = Counter((row.from_, row.peer) for row in carried(play, "inbound") if keyword_of(row.body))
+
+    assert not replies or play.store.switches.keyword_replies == "sent"
+    assert receipts.isdisjoint(row.sid for row in replies)
+    for row in replies:
+        assert (row.direction, row.from_, row.to) == ("outbound", row.peer, [row.address])
+        assert (row.conversation_sid, row.message_sid, row.participant_sid) == (None, None, None)
+        assert row.body in REPLIES.values()
+    assert Counter((row.address, row.peer) for row in replies) <= asked
 
 
 def test_no_address_of_another_party_reaches_a_handset(play: Play) -> None:
@@ -132,7 +155,7 @@ def test_totals_are_those_of_the_receipts(play: Play) -> None:
 
 
 def test_the_window_is_a_day_from_the_last_word(play: Play) -> None:
-    """On WhatsApp what is no template arrives only within 24 hours after the user wrote to that sender."""
+    """On WhatsApp only approved templates arrive later than 24 hours after the user wrote to that sender."""
     last: dict[tuple[str, str], int] = {}
     met = 0
     rows = [row for row in play.store.index.rows.values() if isinstance(row, ChannelMessage)]
@@ -141,8 +164,8 @@ def test_the_window_is_a_day_from_the_last_word(play: Play) -> None:
             last[row.address, row.peer] = row.date_created
         elif channel_of(row.address) == "whatsapp" and row.receipt_sid:
             inside = row.date_created - last.get((row.address, row.peer), -DAY_S) < DAY_S
-            refused = row.error_code == 63016
-            assert refused == (not inside and row.content_sid is None)
+            refused = row.error_code in (63016, 63027)
+            assert refused == (not inside and row.content_sid != play.approved)
             assert not refused or row.status == play.store.switches.window_status
             met += 1
     assert met > 5

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from contents import GREETED, approved
 
 from reconciler.emulator import Account, Clock, Store, Switches, ask
 from reconciler.emulator.errors import CODES
@@ -202,6 +203,7 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any]]] = [
     (50310, "POST", M, {"Body": "a", "Author": "x" * 257}),
     (50510, "POST", M, {"MediaSid": "a.jpg"}),
     (50526, "POST", M, {"ContentSid": "HX1"}),
+    (50526, "POST", M, {"ContentSid": CONTENT}),
     (50528, "POST", M, {"Body": "a", "ContentVariables": "{}"}),
     (50527, "POST", M, {"ContentSid": CONTENT, "ContentVariables": "["}),
     (50527, "POST", M, {"ContentSid": CONTENT, "ContentVariables": "[]"}),
@@ -227,7 +229,7 @@ REFUSALS: list[tuple[int, str, str, dict[str, Any]]] = [
 ELSEWHERE = {20003, 20161, 20429, 50385, 50386, 50391, 50101, 50214, 50413, 50415, 50417, 50422}
 ELSEWHERE |= {50436, 50438, 50439, 50443, 50452}
 ELSEWHERE |= {54003, 54006, 54008, 54010, 54011, 54050, 54100, 54101, 54103, 54301, 54302, 70051}
-ELSEWHERE |= {50002, 50056, 50063, 50334, 50388}
+ELSEWHERE |= {20403, 50002, 50056, 50063, 50074, 50334, 50388, 50542}
 
 
 @pytest.mark.parametrize(("code", "method", "path", "form"), REFUSALS)
@@ -487,13 +489,13 @@ def test_messages_are_numbered_and_attributed(store: Store) -> None:
     _, second = ask(store, "POST", M, {"Body": "b", "Author": "ann"})
     _, third = ask(store, "POST", M, {"Body": "c", "Author": "+15550100301"})
     ask(store, "DELETE", f"{M}/{third['sid']}")
-    _, fourth = ask(store, "POST", M, {"Body": "d", "ContentSid": CONTENT})
+    _, fourth = ask(store, "POST", M, {"Body": "d", "ContentSid": (content := approved(store))})
 
     assert [row["index"] for row in (first, second, third, fourth)] == [0, 1, 2, 3]
     assert (first["author"], first["participant_sid"]) == ("system", None)
     assert sid_of(store, f"{P}/ann") == second["participant_sid"]
     assert (second["delivery"]["total"], third["delivery"]) == (1, None)
-    assert (fourth["body"], fourth["content_sid"]) == (None, CONTENT)
+    assert (fourth["body"], fourth["content_sid"]) == (GREETED, content)
 
 
 def test_deleting_a_service_deletes_what_is_in_it(store: Store) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 WA, SMS = "whatsapp:+15550100200", "+15550100201"
 CUSTOMER, COURIER, BUYER = "whatsapp:+15550100301", "whatsapp:+15550100302", "+15550100303"
-INVITE = "HX" + "1" * 32
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,12 @@ class Stage:
         status, body = self._call(method, f"/v1{path}", urlencode(form or {}), headers)
         assert status < 400, body
         return body
+
+    def content(self, method: str, path: str, body: Any) -> Any:
+        headers = {"Authorization": authorization(self.store.account), "Content-Type": "application/json"}
+        status, found = self._call(method, f"/content.twilio.com/v1{path}", json.dumps(body), headers)
+        assert status < 400, found
+        return found
 
     def admin(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         text = "" if body is None else json.dumps(body)
@@ -116,14 +121,22 @@ def test_two_people_on_whatsapp_must_both_opt_in(stage: Stage) -> None:
 
 
 def test_templates_open_the_door(stage: Stage) -> None:
-    """The template goes out in the courier's name, the answer opens the window, a day later it is shut."""
+    """The template is made and approved, goes out in the courier's name, and the answer opens the window.
+
+    A day later it is shut.
+    """
+    body = {"language": "en", "types": {"twilio/text": {"body": "Your courier has a question for you."}}}
+    invite = stage.content("POST", "/Content", body)["sid"]
+    request = {"name": "courier_question", "category": "UTILITY"}
+    stage.content("POST", f"/Content/{invite}/ApprovalRequests/whatsapp", request)
+    stage.admin("POST", "clock/advance", {"seconds": 300})
     sid = stage.conversation((CUSTOMER, WA), (COURIER, WA))
     messages = f"/Conversations/{sid}/Messages"
-    stage.twilio("POST", messages, {"Author": COURIER, "ContentSid": INVITE})
+    stage.twilio("POST", messages, {"Author": COURIER, "ContentSid": invite})
     assert (len(stage.screen(CUSTOMER)), stage.screen(COURIER)) == (1, [])
     stage.say(CUSTOMER, WA, "Yes")
     moment = stage.twilio("POST", messages, {"Body": "Great! Just a moment"})
-    stage.twilio("POST", messages, {"ContentSid": INVITE})
+    stage.twilio("POST", messages, {"ContentSid": invite})
     assert [row[3] for row in stage.screen(COURIER)] == ["undelivered", "undelivered", "delivered"]
     assert [row[3] for row in stage.screen(CUSTOMER)[-2:]] == ["delivered", "delivered"]
     receipts = stage.twilio("GET", f"{messages}/{moment['sid']}/Receipts")["delivery_receipts"]

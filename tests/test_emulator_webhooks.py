@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from click.testing import CliRunner
+from contents import GREETED, approved
 from hypothesis import given
 from hypothesis import strategies as st
 from playing import Play
@@ -543,7 +544,7 @@ def test_calls_leave_only_when_told_to(
     """The command's option is what allows it, for a folder's world and for one in memory."""
     found: list[bool] = []
 
-    async def serve(home: Any, _: int, *, announce: bool) -> int:
+    async def serve(home: Any, *_: Any, announce: bool) -> int:
         found.append(home.store.deliveries.allow_external)
         assert announce is not ("--memory" in words)
         return 0
@@ -1063,12 +1064,13 @@ def test_a_webhook_for_once() -> None:
     do not call it again, and neither does the next answer.
     """
     store = world()
+    content = approved(store)
     served: list[str] = []
 
     def function(form: dict[str, str]) -> tuple[int, str]:
         this = sdk(served[0]).conversations(form["ConversationSid"])
         this.messages.create(body="Great! Just a moment…")
-        this.messages.create(author=form["Author"], content_sid="HX" + "1" * 32)
+        this.messages.create(author=form["Author"], content_sid=content)
         for hook in this.webhooks.list():
             hook.delete()
         return 200, "{}"
@@ -1081,7 +1083,7 @@ def test_a_webhook_for_once() -> None:
             sdk(url).conversations(sid).participants.create(
                 messaging_binding_address=address, messaging_binding_proxy_address=WA
             )
-        sdk(url).conversations(sid).messages.create(author=COURIER, content_sid="HX" + "2" * 32)
+        sdk(url).conversations(sid).messages.create(author=COURIER, content_sid=content)
         sdk(url).conversations(sid).webhooks.create(
             target="webhook",
             configuration_url=f"{hook}customer-optin",
@@ -1094,7 +1096,7 @@ def test_a_webhook_for_once() -> None:
         bodies = [row.body for row in sdk(url).conversations(sid).messages.list()]
         hooks = sdk(url).conversations(sid).webhooks.list()
 
-    assert bodies == [None, "Yes", "Great! Just a moment…", None, "Hello?"]
+    assert bodies == [GREETED, "Yes", "Great! Just a moment…", GREETED, "Hello?"]
     assert hooks == []
     assert [(one["Author"], one["Body"]) for one in receiver.heard] == [(CUSTOMER, "Yes")]
     assert receiver.valid == [True]

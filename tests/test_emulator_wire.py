@@ -75,9 +75,9 @@ def test_urls_are_the_callers_own(url: str, origin: str) -> None:
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("https://content.twilio.com/v1/Content", 20501),
+        ("https://messaging.twilio.com/v1/Services", 20501),
         ("https://sync.dublin.ie1.twilio.com/v1/Services", 20501),
-        ("http://127.0.0.1:1/serverless.twilio.com/v1/Services", 20501),
+        ("http://127.0.0.1:1/studio.twilio.com/v2/Flows", 20501),
         ("https://conversations.dublin.ie1.twilio.com/v1/Conversations", 50385),
         ("https://conversations.ie1.twilio.com/v1/Conversations", 50385),
         ("http://127.0.0.1:1/v2/Conversations", 20501),

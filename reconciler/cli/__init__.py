@@ -18,6 +18,7 @@ from reconciler.cli.look import drift, list_all, show_one
 from reconciler.cli.output import output
 from reconciler.cli.plan import plan, validate
 from reconciler.cli.privacy import keyed_numbers, shown_numbers
+from reconciler.cli.scenarios import test
 from reconciler.cli.setup import doctor, init
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
@@ -56,6 +57,7 @@ for command in (
     export,
     destroy,
     emulator,
+    test,
     init,
     doctor,
     lock,

@@ -24,7 +24,7 @@ from reconciler.diagnostics import ExitCode, ReconcilerError
 from reconciler.model import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.applying import Desk, Errand
     from reconciler.brake import Brake
@@ -42,10 +42,24 @@ FOLDER = ".reconciler"
 
 
 @dataclass(frozen=True, slots=True)
+class Follower:
+    """What follows a run that nobody typed, and itself says how it went.
+
+    `heard` is told each event, `waiting` who holds the lease before they are waited for. `brake` says
+    afterwards whether a signal stopped the run.
+    """
+
+    brake: Brake
+    heard: Callable[[Event], None]
+    waiting: Callable[[Held], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run of `apply` or `destroy`: what was typed, the specs, what they come to, and the way in.
 
-    Where a plan file is carried out, `path` says where its specs are.
+    Where a plan file is carried out, `path` says where its specs are. Of a run with a `follower` only what is
+    in its way is printed.
     """
 
     settings: Settings
@@ -53,6 +67,7 @@ class Job:
     errand: Errand
     door: Door
     path: Path | None = None
+    follower: Follower | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +126,8 @@ async def _carry(job: Job, approval: Approval, told: list[_Carried]) -> int:
     from reconciler.record import lock_folder, only_here
 
     clock = WallClock()
-    brake, desk, target = Brake(clock), _desk(job), approval.planned.plan.target
+    brake = job.follower.brake if job.follower else Brake(clock)
+    desk, target = _desk(job), approval.planned.plan.target
     world = str(job.specs.folder.resolve()) if job.settings.local else job.settings.endpoint
     with only_here(lock_folder(os.environ, Path.home()), target, world):
         async with leased(desk, job.errand.stack, target, brake, clock) as held:
@@ -222,6 +238,8 @@ def spoken(job: Job, text: str) -> str:
 
 def _say_waiting(job: Job, held: Held) -> None:
     timeout_s, who = job.settings.lease_timeout_s, spoken(job, held.who)
+    if job.follower:
+        job.follower.waiting(held)
     say(
         f"Waiting for the lease: {who} holds it. It is taken over when it was not renewed for "
         f"{held.duration_s:g} s; this run waits {timeout_s:g} s at most.",
@@ -283,14 +301,17 @@ async def _perform(job: Job, planned: Planned, brake: Brake, journal: FileJourna
             async for event in stream:
                 carried.events.append(event)
                 ended += event.kind is not EventKind.STARTED
-                if (line := event_line(event, ended, total, words)) is not None:
+                if job.follower:
+                    job.follower.heard(event)
+                elif (line := event_line(event, ended, total, words)) is not None:
                     tell(line)
     except asyncio.CancelledError:
         pass  # what was under way then has no end, and is told as unknown
     finally:
         if brake.reason and brake.reason != STOPPED:
             say(f"Stopped: {spoken(job, brake.reason)}.", err=True)
-        show(result_lines(carried.events, planned, words, _commands(job)), err=quiet)
+        if job.follower is None:
+            show(result_lines(carried.events, planned, words, _commands(job)), err=quiet)
     return carried
 
 

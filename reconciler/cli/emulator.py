@@ -1,35 +1,31 @@
-"""`emulator`: Twilio on this machine, for people and other clients: served, and what leads clients to it."""
+"""`emulator`: Twilio on this machine, for people and other clients: served, and the group of its commands."""
 
 from __future__ import annotations
 
 import asyncio
-import http.client
-import os
-import signal
-import sys
-from contextlib import suppress
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.echo import delivered, is_private, say
+from reconciler.cli.echo import say
+from reconciler.cli.emulator_clients import env, run
+from reconciler.cli.emulator_home import LOCK_TIMEOUT_S, folder_of, path_argument, unusable
+from reconciler.cli.emulator_verify import verify
+from reconciler.cli.options import settings_of, value_options
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from reconciler.cli.options import Settings
     from reconciler.emulator import Home
-    from reconciler.emulator.doors.environment import Variables
+    from reconciler.emulator.doors.server import Server
 
-LOCK_TIMEOUT_S = 10.0
-HEALTH_TIMEOUT_S = 5.0
 DEFAULT = "serve"
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-_SORTS = ("shell", "python", "node", "cli", "terraform")
-_START = "Start one in another terminal: reconciler emulator PATH"
 
 
 class Emulator(click.Group):
@@ -48,65 +44,66 @@ def emulator() -> None:
     \b
     reconciler emulator PATH              the same as: reconciler emulator serve PATH
     reconciler emulator run -- COMMAND    whatever speaks with Twilio, unmodified
+    reconciler emulator verify --account AC…   hold it against the real Twilio
     """  # noqa: D301 - click wants the control character itself
 
 
-path_argument = click.argument("path", type=click.Path(path_type=Path), default=".")
-
-
-def _folder(path: Path) -> Path:
-    if not path.exists():
-        raise ReconcilerError(
-            f"{path} does not exist", "Give the folder of a stack, or leave it out for this one."
-        )
-    return path if path.is_dir() else path.parent
-
-
-# --- serve -------------------------------------------------------------------------------------------------
+emulator.add_command(env)
+emulator.add_command(run)
+emulator.add_command(verify)
 
 
 @emulator.command(DEFAULT)
 @path_argument
+@value_options
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8010, show_default=True, help="0 takes any free port."
 )
-@click.option("--memory", is_flag=True, help="Start empty and keep nothing.")
+@click.option("--memory", is_flag=True, help="Start from scratch and keep nothing.")
+@click.option("--no-apply", is_flag=True, help="Only serve: leave the specs of PATH alone.")
 @click.option(
     "--allow-external-webhooks", is_flag=True, help="Call webhooks that are not on this machine, too."
 )
-def serve_one(path: Path, port: int, memory: bool, allow_external_webhooks: bool) -> int:
-    """Serve an emulated Twilio Conversations on 127.0.0.1.
+def serve_one(port: int, memory: bool, no_apply: bool, allow_external_webhooks: bool, **options: Any) -> int:
+    """Serve an emulated Twilio Conversations on 127.0.0.1, and apply the specs of PATH at every save.
 
-    PATH is the stack's folder, or a file in it: the same world that --local uses. Stop it with Ctrl-C.
+    PATH is the stack's folder, or a file in it: the same world that --local uses. Where it holds a stack, its
+    specs are applied to this world and to no account, now and whenever a file of theirs is saved. Stop it
+    with Ctrl-C.
     """
-    from reconciler.emulator import Home, Store, WorldError, open_home
+    from reconciler.emulator import WorldError
 
-    folder = _folder(path)
+    settings = settings_of(options)
     try:
-        if memory:
-            store = Store()
-            store.deliveries.allow_external = allow_external_webhooks
-            return run_stoppable(_serve(Home(folder, store), port, announce=False))
-        with open_home(folder, LOCK_TIMEOUT_S) as home:
-            if not isinstance(home, Home):
-                raise ReconcilerError(
-                    f"this folder's emulator runs already at {home.url}", f"Process {home.pid}."
-                )
+        with ExitStack() as stack:
+            home = _opened(folder_of(settings.path), stack, memory=memory)
             home.store.deliveries.allow_external = allow_external_webhooks
-            return run_stoppable(_serve(home, port, announce=True))
+            if memory:
+                settings = replace(settings, journal=Path(stack.enter_context(TemporaryDirectory())))
+            applied = None if no_apply else replace(settings, local=not memory)
+            return run_stoppable(_serve(home, port, applied, announce=not memory))
     except WorldError as fault:
-        raise _unusable(fault) from fault
+        raise unusable(fault) from fault
     except KeyboardInterrupt:
         say("\nStopped.", err=True)
         return ExitCode.FINE
 
 
-def _unusable(fault: Exception) -> ReconcilerError:
-    return ReconcilerError("the emulator of this folder cannot be used", str(fault))
+def _opened(folder: Path, stack: ExitStack, *, memory: bool) -> Home:
+    """Return the world to serve. Raises ReconcilerError where somebody serves it already."""
+    from reconciler.emulator import Home, Store, open_home
+
+    if memory:
+        return Home(folder, Store())
+    home = stack.enter_context(open_home(folder, LOCK_TIMEOUT_S))
+    if not isinstance(home, Home):
+        raise ReconcilerError(f"this folder's emulator runs already at {home.url}", f"Process {home.pid}.")
+    return home
 
 
-async def _serve(home: Home, port: int, *, announce: bool) -> int:
-    from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, serve
+async def _serve(home: Home, port: int, specs: Settings | None, *, announce: bool) -> int:
+    """Serve a world until this is cancelled; `specs` say what to keep applied to it, None for nothing."""
+    from reconciler.emulator import serve
 
     try:
         server = await serve(home.store, port)
@@ -114,169 +111,41 @@ async def _serve(home: Home, port: int, *, announce: bool) -> int:
         raise ReconcilerError(
             f"port {port} cannot be used: {fault.strerror}", "Choose another: --port 0."
         ) from fault
-    if announce:
-        home.announce(server.url)
-    say(f"Twilio Conversations, emulated: {server.url}")
-    say(f"  account {ACCOUNT_SID}, auth token {AUTH_TOKEN}")
-    say(f"  reconciler plan PATH --endpoint {server.url}")
-    say(f'  eval "$(reconciler emulator env --url {server.url})"   # for clients of Twilio, unmodified')
     try:
-        await asyncio.Event().wait()
+        if announce:
+            home.announce(server.url)
+        await _kept_applied(home, server, specs)
     finally:
         await server.close()
     return ExitCode.FINE
 
 
-# --- env ---------------------------------------------------------------------------------------------------
+async def _kept_applied(home: Home, server: Server, specs: Settings | None) -> None:
+    """Apply the specs, say how to get in, and apply them again at every save."""
+
+    @cache  # it is said once: when the specs are applied, or sooner where that has to wait
+    def ready() -> None:
+        _say_ways(server.url)
+
+    if specs is None:
+        ready()
+        await asyncio.Event().wait()
+        return
+    from reconciler.cli.reapplying import Reapplying
+
+    specs = specs if specs.local else replace(specs, endpoint=server.url)
+    reapplying = Reapplying(specs, home.store, ready)
+    await reapplying.begin()
+    ready()
+    if reapplying.summary:
+        say(f"specs applied: {reapplying.summary}; and again whenever one is saved")
+    await reapplying.keep()
 
 
-@emulator.command()
-@path_argument
-@click.option("--for", "client", type=click.Choice(_SORTS), default="shell", show_default=True)
-@click.option("--url", default="", metavar="URL", help="An emulator that runs, instead of that of PATH.")
-@click.pass_context
-def env(context: click.Context, path: Path, client: str, url: str) -> int:
-    """Print the variables that lead unmodified clients of Twilio to an emulator that runs.
+def _say_ways(url: str) -> None:
+    from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN
 
-    As commands for a shell: eval "$(reconciler emulator env)". They take real credentials out of its
-    environment, too. PATH is the stack's folder, this one if left out.
-    """
-    if url and context.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("Give PATH or --url, not both.")
-    for line in _variables(client, _living(url) if url else _running(_folder(path))).lines():
-        say(line)
-    if is_private():
-        say('# To use them: eval "$(reconciler emulator env …)"')
-    return delivered(ExitCode.FINE)
-
-
-def _running(folder: Path) -> str:
-    from reconciler.emulator import find_running
-
-    found = find_running(folder)
-    if found is None:
-        raise ReconcilerError(f"no emulator of {folder} runs", f"{_START}. Or: reconciler emulator run.")
-    return found.url
-
-
-def _living(url: str) -> str:
-    """Return the origin of an emulator that answers at `url`. Raises ReconcilerError where none does."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 80
-    except ValueError:
-        host = None
-    if host is None or parts.scheme != "http":
-        raise ReconcilerError(f"{url!r} is no emulator's url", "They look like this: http://127.0.0.1:8010")
-    # http.client and not urllib: a proxy of the environment must not be asked about this machine.
-    connection = http.client.HTTPConnection(host, port, timeout=HEALTH_TIMEOUT_S)
-    try:
-        connection.request("GET", "/_emulator/health")
-        is_emulator = connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException) as fault:
-        raise ReconcilerError(f"{url} does not answer", _START) from fault
-    finally:
-        connection.close()
-    if not is_emulator:
-        raise ReconcilerError(f"what answers at {url} is no emulator", _START)
-    return f"http://{parts.netloc}"
-
-
-def _variables(client: str, url: str) -> Variables:
-    """Return what leads a client to `url`; the certificates that it needs are there then."""
-    from reconciler.emulator.doors.authority import Authority, authority_folder
-    from reconciler.emulator.doors.environment import variables
-    from reconciler.emulator.errors import AuthorityError
-
-    authority = Authority(authority_folder(os.environ, Path.home()))
-    try:
-        authority.ensure()
-    except AuthorityError as fault:
-        raise ReconcilerError("there can be no certificates for Twilio's hosts", str(fault)) from fault
-    return variables(client, url, authority.certificate, authority.bundle, os.environ)
-
-
-# --- run ---------------------------------------------------------------------------------------------------
-
-
-class _Run(click.Command):
-    """A command that ends at ``--``; what follows is another one, kept as it was typed."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Set apart what follows."""
-        at = args.index("--") if "--" in args else len(args)
-        ctx.meta[__name__] = args[at + 1 :]
-        return super().parse_args(ctx, args[:at])
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Say how it is typed."""
-        return [*super().collect_usage_pieces(ctx), "--", "COMMAND …"]
-
-
-@emulator.command(cls=_Run)
-@path_argument
-@click.pass_context
-def run(context: click.Context, path: Path) -> int:
-    """Run a command whose calls of Twilio go to the emulator.
-
-    The emulator is that of PATH, a stack's folder, this one if left out; where none runs, it is started for
-    as long as the command does. The command gets the emulator's credentials and none of yours. Any host but
-    Twilio's is refused where it asks the proxy for it. The exit code is that of the command.
-    """
-    from reconciler.emulator import Home, WorldError, open_home
-
-    words = context.meta[__name__]
-    if not words:
-        raise click.UsageError(
-            "Say what to run behind two dashes: reconciler emulator run [PATH] -- COMMAND …"
-        )
-    try:
-        with open_home(_folder(path), LOCK_TIMEOUT_S) as home:
-            served = _served_and_carried(home, words) if isinstance(home, Home) else _carried(home.url, words)
-            return asyncio.run(served)
-    except WorldError as fault:
-        raise _unusable(fault) from fault
-
-
-async def _served_and_carried(home: Home, words: Sequence[str]) -> int:
-    from reconciler.emulator import serve
-
-    server = await serve(home.store, 0)
-    home.announce(server.url)
-    try:
-        return await _carried(server.url, words)
-    finally:
-        await server.close()
-
-
-async def _carried(url: str, words: Sequence[str]) -> int:
-    """Run a command under the variables of an emulator and return its exit code, as a shell gives it."""
-    environ = _variables("shell", url).over(os.environ)
-    early: list[signal.Signals] = []
-    _at_signals(early.append)
-    try:
-        process = await asyncio.create_subprocess_exec(*words, env=environ)
-    except OSError as fault:
-        told = (fault.strerror or type(fault).__name__).lower()
-        raise ReconcilerError(f"{words[0]} cannot be started: {told}", "Name a program.") from fault
-    _at_signals(lambda number: _hand_on(process, number))
-    for number in early:
-        process.send_signal(number)
-    code = await process.wait()
-    return code if code >= 0 else 128 - code
-
-
-def _at_signals(deed: Callable[[signal.Signals], None]) -> None:
-    """Do something at whatever would end this process, until the loop is closed."""
-    loop = asyncio.get_running_loop()
-    for name in _SIGNALS if sys.platform != "win32" else ():
-        number = signal.Signals[name]
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, deed, number)
-
-
-def _hand_on(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Leave it to a command whether it ends. Ctrl-C reaches it without us."""
-    if number != signal.SIGINT:
-        with suppress(ProcessLookupError):  # it ended just now
-            process.send_signal(number)
+    say(f"open {url} in a browser: the phones")
+    say(f"  Twilio Conversations, emulated: account {ACCOUNT_SID}, auth token {AUTH_TOKEN}")
+    say(f"  reconciler plan PATH --endpoint {url}")
+    say(f'  eval "$(reconciler emulator env --url {url})"   # for clients of Twilio, unmodified')

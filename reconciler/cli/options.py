@@ -77,6 +77,19 @@ def spec_options(function: F) -> F:
 
 def input_options(function: F) -> F:
     """Add what settles the specs beside their path, and how to show the result."""
+    form = click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json", "markdown"]),
+        default="text",
+        show_default=True,
+        help="How to show the result; json and markdown are safe to share.",
+    )
+    return value_options(form(function))
+
+
+def value_options(function: F) -> F:
+    """Add what settles the specs beside their path."""
     return _together(
         function,
         [
@@ -93,14 +106,6 @@ def input_options(function: F) -> F:
                 multiple=True,
                 metavar="FILE",
                 help="Read variables from a YAML map (repeatable).",
-            ),
-            click.option(
-                "--format",
-                "form",
-                type=click.Choice(["text", "json", "markdown"]),
-                default="text",
-                show_default=True,
-                help="How to show the result; json and markdown are safe to share.",
             ),
         ],
     )
@@ -226,7 +231,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
     lease = ("lease_timeout_s", "lease_duration_s", "journal")
     run = ("detailed_exitcode", "yes", "verify", "out")
     given = {name: options[name] for name in (*shared, *consents, *lease, *run) if name in options}
-    return Settings(options["path"], inputs, options["form"], **given)
+    return Settings(options["path"], inputs, options.get("form", "text"), **given)
 
 
 def stack_name(name: str, option: str) -> str:

@@ -5,6 +5,7 @@ An emulator is only ever given the emulator's own credentials.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from reconciler.cli.options import Settings
+    from reconciler.emulator import Store
     from reconciler.render.numbers import Numbers
     from reconciler.transport import Transport
     from reconciler.workflow import Specs
@@ -130,9 +132,17 @@ async def _local(
         raise ReconcilerError("the emulator of this folder cannot be used", str(fault)) from fault
     if isinstance(home, emulator.Running):
         return await _elsewhere(settings, home.url, stack, through)
-    credentials = _emulators_own()
     transport = through(emulator.InProcess(home.store))
-    return _door(settings, transport, credentials, "the emulator of this folder")
+    return _door(settings, transport, _emulators_own(), "the emulator of this folder")
+
+
+def inside(settings: Settings, store: Store) -> Door:
+    """Return the way into a world of this very process, and into no other: no network stands behind it."""
+    from reconciler import emulator
+
+    # Latency takes real time here, as for whoever calls this world over a socket.
+    transport = emulator.InProcess(store, sleep=asyncio.sleep)
+    return _door(settings, transport, _emulators_own(), "the emulator that is served here")
 
 
 async def _elsewhere(

@@ -30,7 +30,7 @@ CONVERSATION_SID = re.compile(r"CH[0-9a-fA-F]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request with its parameters decoded; ``root`` is the URL up to ``/v1``, ``path`` what follows it."""
+    """A request with its parameters decoded; ``root`` is the URL up to its version, ``path`` what follows."""
 
     store: Store
     request: Request

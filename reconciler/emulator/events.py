@@ -1,8 +1,8 @@
 """What happened, in order: turns changes of rows into numbered events, published once they are committed.
 
 An event of Conversations has Twilio's name and the parameters of its webhook (documented); what Twilio does
-not tell has a name of ours: ``phone.message``, ``phone.changed``, ``clock.changed``, ``world.reset``. Numbers
-go on across restarts; the events themselves are the latest of this process.
+not tell has a name of ours: ``phone.message``, ``phone.changed``, ``approval.changed``, ``clock.changed``,
+``world.reset``. Numbers go on across restarts; the events themselves are the latest of this process.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ class Journal:
         skipped = max(0, number + 1 - self._kept[0].id)
         return [self._kept[at] for at in range(skipped, len(self._kept))]
 
-    def forget(self) -> None:
-        """Drop what is kept, for a world that starts again; numbers go on."""
-        self._kept.clear()
+    def forget(self) -> deque[Event]:
+        """Drop what is kept, for a world that starts again; numbers go on. The caller has it freed."""
+        gone, self._kept = self._kept, deque(maxlen=KEPT)
         self._fresh.clear()
+        return gone

@@ -42,6 +42,13 @@ def strict_json(value: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
+def sound_json(value: str) -> Any:
+    """Return the value of a JSON text whose texts can be sent on. Raises ValueError for half characters."""
+    found = strict_json(value)
+    json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 

@@ -12,17 +12,21 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .accounts import routes as account_routes
 from .call import Asked, Call
+from .content import routes as content_routes
 from .conversations import routes
 from .errors import ApiError
 from .events import Cause
 from .request_log import stopwatch_s
+from .serverless import routes as serverless_routes
+from .serverless import sites, uploads
 from .sync import routes as sync_routes
 from .wire import Form, credentials_of, error_response, form_of, json_response
 
 if TYPE_CHECKING:
     from .call import Reply
-    from .operations import Handler
+    from .operations import Handler, Match
     from .store import Store
     from .wire import Request, Response
 
@@ -32,7 +36,18 @@ _REGION = re.compile(r"[a-z]{2}\d")
 _HOME_REGION = "us1"
 _QUIET, _TELLING = (Cause("API", "API", webhooks=asked) for asked in (False, True))
 READS = ("GET", "HEAD", "OPTIONS")
-TABLES = {"conversations": routes.TABLE, "sync": sync_routes.TABLE}
+TABLES = {
+    "conversations": routes.TABLE,
+    "sync": sync_routes.TABLE,
+    "content": content_routes.TABLE,
+    "serverless": serverless_routes.TABLE,
+}
+_LATER = {
+    ("content", "v2"): content_routes.V2,
+    ("serverless-upload", "v1"): uploads.TABLE,
+    ("api", "2010-04-01"): account_routes.TABLE,
+}
+_EMULATED = {*TABLES, *(product for product, _ in _LATER)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,9 @@ def process(store: Store, request: Request, number: int) -> Response:
     """Answer a call that has arrived as this number, and commit."""
     with store.lock:
         place = locate(request)
+        if sites.is_site(place.product):
+            store.commit()
+            return sites.served(store, request, place.product, number)
         headers = {"X-API-Domain": place.domain}
         try:
             with store.events.caused_by(_cause(request)):
@@ -111,8 +129,7 @@ def routed(store: Store, request: Request) -> Call | None:
 
 
 def _routed(store: Store, request: Request, place: Place) -> tuple[Handler, Asked]:
-    table = TABLES.get(place.product)
-    if table is None:
+    if place.product not in _EMULATED:
         raise ApiError(20501, f"{place.domain} is not emulated")
     credentials = credentials_of(request)
     if credentials is None or not store.account.admits(*credentials):
@@ -122,11 +139,9 @@ def _routed(store: Store, request: Request, place: Place) -> tuple[Handler, Aske
     if place.product == "sync" and not store.account.sync:
         raise ApiError(70051)
     version, _, path = place.path[1:].partition("/")
-    found = table.match(request.method, f"/{path}") if version == "v1" else None
+    found = found_in(place, request.method)
     if found is None:
-        raise ApiError(
-            20501, f"{place.path} is not emulated: it is not in Twilio's description of {table.product}"
-        )
+        raise ApiError(20501, _unknown(place))
     if found.operation is None:
         raise ApiError(20004)
     if found.operation.handler is None:
@@ -134,13 +149,28 @@ def _routed(store: Store, request: Request, place: Place) -> tuple[Handler, Aske
     asked = Asked(
         store,
         request,
-        f"{place.origin}/v1",
+        f"{place.origin}/{version}",
         f"/{path}",
         found.ids,
         Form.parsed(place.query),
         form_of(request),
     )
     return found.operation.handler, _call(asked) if place.product == "conversations" else asked
+
+
+def found_in(place: Place, method: str) -> Match | None:
+    """Return where the tables lead: by the version in the path, its operation, if it has one."""
+    version, _, path = place.path[1:].partition("/")
+    table = _LATER.get((place.product, version)) or (TABLES.get(place.product) if version == "v1" else None)
+    return table.match(method, f"/{path}") if table else None
+
+
+def _unknown(place: Place) -> str:
+    if place.product == "api":
+        return f"{place.domain} is not emulated, but for fetching the account"
+    table = TABLES.get(place.product)
+    name = table.product if table else place.domain
+    return f"{place.path} is not emulated: it is not in Twilio's description of {name}"
 
 
 def _elsewhere(place: Place) -> ApiError:

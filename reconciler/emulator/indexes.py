@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from .claims import Claims
+from .content.indexes import ContentIndexes
+from .content.rows import ContentRow
 from .ordered import Ordered
+from .ordered import into as _into
+from .ordered import out_of as _out_of
 from .rows import (
     AddressConfiguration,
     ChannelMessage,
@@ -30,6 +34,8 @@ from .rows import (
     User,
     Webhook,
 )
+from .serverless.indexes import ServerlessIndexes
+from .serverless.rows import ServerlessRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +43,6 @@ if TYPE_CHECKING:
     from .faults import Effect
     from .switches import Switches
 
-R = TypeVar("R")
-K = TypeVar("K")
 _SEQ_BITS = 40  # dates in front of sequence numbers make one sortable integer
 
 
@@ -82,6 +86,8 @@ class Indexes:
         self.sync_service_of: dict[str, SyncService] = {}
         self.documents: dict[str, Ordered[Document]] = {}
         self.document_of: dict[tuple[str, str], Document] = {}
+        self.content = ContentIndexes()
+        self.serverless = ServerlessIndexes()
 
     def key(self, row: Row) -> int:
         """Return a row's place in lists whose order Twilio does not document."""
@@ -113,15 +119,14 @@ class Indexes:
                 self._add_delivery(row, key)
             case AddressConfiguration() | Credential() | PushBinding():
                 self._add_setting(row, key)
-            case User():
-                _into(self.users, row.service_sid, key, row)
-                self.user_of[row.service_sid, row.identity] = row
-            case Role():
-                _into(self.roles, row.service_sid, key, row)
-            case Service():
-                self.services.add(key, row)
+            case User() | Role() | Service():
+                self._add_people(row, key)
             case SyncService() | Document():
                 self._add_sync(row, key)
+            case _ if isinstance(row, ContentRow):
+                self.content.add(row, key)
+            case _ if isinstance(row, ServerlessRow):
+                self.serverless.add(row, key)
 
     def discard(self, row: Row) -> None:
         """Let every index forget a row."""
@@ -140,15 +145,14 @@ class Indexes:
                 self._discard_delivery(row, key)
             case AddressConfiguration() | Credential() | PushBinding():
                 self._discard_setting(row, key)
-            case User():
-                _out_of(self.users, row.service_sid, key)
-                del self.user_of[row.service_sid, row.identity]
-            case Role():
-                _out_of(self.roles, row.service_sid, key)
-            case Service():
-                self.services.discard(key)
+            case User() | Role() | Service():
+                self._discard_people(row, key)
             case SyncService() | Document():
                 self._discard_sync(row, key)
+            case _ if isinstance(row, ContentRow):
+                self.content.discard(row, key)
+            case _ if isinstance(row, ServerlessRow):
+                self.serverless.discard(row, key)
 
     def _add_conversation(self, row: Conversation, key: int) -> None:
         row.service_sid = sys.intern(row.service_sid)
@@ -219,6 +223,26 @@ class Indexes:
                 _out_of(self.push_bindings, row.service_sid, key)
                 _out_of(self.push_bindings_of, (row.service_sid, row.identity), key)
 
+    def _add_people(self, row: User | Role | Service, key: int) -> None:
+        match row:
+            case User():
+                _into(self.users, row.service_sid, key, row)
+                self.user_of[row.service_sid, row.identity] = row
+            case Role():
+                _into(self.roles, row.service_sid, key, row)
+            case Service():
+                self.services.add(key, row)
+
+    def _discard_people(self, row: User | Role | Service, key: int) -> None:
+        match row:
+            case User():
+                _out_of(self.users, row.service_sid, key)
+                del self.user_of[row.service_sid, row.identity]
+            case Role():
+                _out_of(self.roles, row.service_sid, key)
+            case Service():
+                self.services.discard(key)
+
     def _add_sync(self, row: SyncService | Document, key: int) -> None:
         if isinstance(row, Document):
             _into(self.documents, row.service_sid, key, row)
@@ -238,17 +262,3 @@ class Indexes:
         self.sync_services.discard(key)
         if row.unique_name is not None:
             del self.sync_service_of[row.unique_name]
-
-
-def _into(table: dict[K, Ordered[R]], name: K, key: int, row: R) -> None:
-    found = table.get(name)
-    if found is None:
-        found = table[name] = Ordered()
-    found.add(key, row)
-
-
-def _out_of(table: dict[K, Ordered[R]], name: K, key: int) -> None:
-    found = table[name]
-    found.discard(key)
-    if not found.rows:
-        del table[name]

@@ -1,9 +1,9 @@
 """How much at once: turns calls into counts, and what is over a limit into 429. Off unless asked for.
 
 Documented: 30 actions a second, per service for creating and deleting conversations and for users and roles,
-per conversation for its updates and what stands in it; reads are exempt. The account's concurrency (20429)
-has no figure. Inferred: seconds are whole ones of the world's clock, a call that is refused for other reasons
-counts too, and a conversation's limit has the service's code (50063).
+per conversation for its updates and what stands in it; reads are exempt. The account's own limit (50074) and
+its concurrency (20429) have no figure. Inferred: seconds are whole ones of the world's clock, a call that is
+refused for other reasons counts too, and a conversation's limit has the service's code (50063).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .call import CONVERSATION_SID
-from .control.admin import AdminError, Ways, fields_of
+from .control.admin import Ways, body_of, described
+from .control.shapes import Shape, named, or_null, record
 from .errors import ApiError
-from .wire import error_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .call import Call
     from .store import Store
-    from .wire import Request, Response
+    from .wire import Request
 
 
 @dataclass(slots=True)
@@ -30,21 +30,27 @@ class Limits:
     """The limits of one world (None: off), and how much of them is used."""
 
     actions_per_s: int | None = None
+    account_actions_per_s: int | None = None
     in_flight: int | None = None
     _second: int = 0
     _flying: int = 0
     _actions: dict[str, int] | None = None
 
     def count(self, call: Call, now_s: float) -> None:
-        """Count a call that changes something. Raises ApiError 50063 when it is over the limit."""
-        if self.actions_per_s is None:
+        """Count a call that changes something. Raises ApiError 50063 or 50074 when it is over a limit."""
+        if self.actions_per_s is None and self.account_actions_per_s is None:
             return
         if self._actions is None or self._second != int(now_s):
             self._second, self._actions = int(now_s), {}
-        scope = scope_of(call)
-        if self._actions.get(scope, 0) >= self.actions_per_s:
-            raise ApiError(50063)
-        self._actions[scope] = self._actions.get(scope, 0) + 1
+        scopes = {
+            scope_of(call): (self.actions_per_s, 50063),
+            call.store.account.sid: (self.account_actions_per_s, 50074),
+        }
+        for scope, (limit, code) in scopes.items():
+            if limit is not None and self._actions.get(scope, 0) >= limit:
+                raise ApiError(code)
+        for scope in scopes:
+            self._actions[scope] = self._actions.get(scope, 0) + 1
 
     @contextlib.contextmanager
     def flight(self) -> Iterator[bool]:
@@ -58,7 +64,7 @@ class Limits:
 
     def shown(self) -> dict[str, Any]:
         """Return the limits for a reader outside."""
-        return {"actions_per_s": self.actions_per_s, "in_flight": self.in_flight}
+        return {name: getattr(self, name) for name in _NAMES}
 
 
 def scope_of(call: Call) -> str:
@@ -73,23 +79,21 @@ def scope_of(call: Call) -> str:
     return call.store.index.names.holder((call.service.sid, name)) or call.service.sid
 
 
-def too_many(store: Store) -> Response:
-    """Return the answer to a request that does not fit in: it was not processed (documented)."""
-    return error_response(ApiError(20429), store.switches, store.calls)
+_LIMIT: Shape = or_null({"type": "integer", "minimum": 1})
+_NAMES = ("actions_per_s", "account_actions_per_s", "in_flight")
+_LIMITS = named("Limits", record(dict.fromkeys(_NAMES, _LIMIT)))
 
 
+@described(gives=_LIMITS)
 def show(store: Store, _: Request) -> dict[str, Any]:
     """GET: the limits in force, null where there is none."""
     return store.limits.shown()
 
 
+@described(takes=record({f"{name}?": _LIMIT for name in _NAMES}), gives=_LIMITS)
 def change(store: Store, request: Request) -> dict[str, Any]:
-    """PUT ``{actions_per_s?, in_flight?}``: whole numbers, or null for none; what is left out stays."""
-    body = fields_of(request, "actions_per_s", "in_flight")
-    for name, value in body.items():
-        is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        if value is not None and not is_count:
-            raise AdminError(f"{name}: is not a number above 0, nor null")
+    """PUT: these limits are in force, null for none; what is left out stays."""
+    body = body_of(request, change)
     with store.lock:
         for name, value in body.items():
             setattr(store.limits, name, value)

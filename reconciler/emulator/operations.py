@@ -79,10 +79,11 @@ class Match:
 
 
 class Table:
-    """Every operation of one product."""
+    """Every operation of one version of one product."""
 
-    def __init__(self, product: str, operations: tuple[Operation, ...]) -> None:
+    def __init__(self, product: str, operations: tuple[Operation, ...], version: str = "v1") -> None:
         self.product = product
+        self.version = version
         self.operations = operations
         self._tree = _tree(operations)
 
@@ -98,7 +99,7 @@ class Table:
         return f"{self.count('supported')} of {count} operations of {product} are supported{rest}."
 
     def match(self, method: str, path: str) -> Match | None:
-        """Return where a path (below ``/v1``, percent-encoded) leads, or None if the table does not have it.
+        """Return where a path (below its version, percent-encoded) leads, None if it is not in the table.
 
         Decoding comes after splitting, so that a unique name may hold a slash.
         """
@@ -122,6 +123,6 @@ class Table:
         """Return the operations as a Markdown table: supported, stored, or a loud 501."""
         lines = ["| Operation | Method | Path | |", "|---|---|---|---|"]
         for operation in sorted(self.operations, key=lambda found: (found.path, found.name)):
-            where = f"`/v1{operation.path}` | {operation.state}"
+            where = f"`/{self.version}{operation.path}` | {operation.state}"
             lines.append(f"| {operation.name} | {operation.method} | {where} |")
         return "\n".join(lines) + "\n"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 R = TypeVar("R")
+K = TypeVar("K")
 
 
 class Ordered(Generic[R]):
@@ -47,6 +48,22 @@ class Ordered(Generic[R]):
         if at < len(self.keys) and self.keys[at] == key:
             del self.keys[at]
             del self.rows[at]
+
+
+def into(table: dict[K, Ordered[R]], name: K, key: int, row: R) -> None:
+    """Put a row in its place in the list of a name, which is made when it is needed."""
+    found = table.get(name)
+    if found is None:
+        found = table[name] = Ordered()
+    found.add(key, row)
+
+
+def out_of(table: dict[K, Ordered[R]], name: K, key: int) -> None:
+    """Take a row out of the list of a name, and the list away once it is empty."""
+    found = table[name]
+    found.discard(key)
+    if not found.rows:
+        del table[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ _BODY_BYTES = 16 * 1024
 class Entry:
     """One call: its number, the world's time when it had been answered, and the answer.
 
-    ``response`` is None where the connection was cut; of a success its body is not kept. ``duration_s`` is
-    real time, and the latency that faults added.
+    ``response`` is None where the connection was cut; of a success only a write's body is kept, which names
+    what was made. ``duration_s`` is real time, and the latency that faults added.
     """
 
     number: int
@@ -44,7 +44,7 @@ class RequestLog:
         """Add a call. Long bodies are cut short."""
         if len(request.body) > _BODY_BYTES:
             request = replace(request, body=request.body[:_BODY_BYTES])
-        if response is not None and response.status < 400:
+        if response is not None and response.status < 400 and not _is_telling(request, response):
             response = replace(response, body=b"")
         self._kept.append(Entry(number, at_s, request, response, duration_s))
 
@@ -52,9 +52,14 @@ class RequestLog:
         """Return the calls after this one, in the order they were answered."""
         return [entry for entry in self._kept if entry.number > number]
 
-    def forget(self) -> None:
-        """Drop what is kept, for a world that starts again."""
-        self._kept.clear()
+    def forget(self) -> deque[Entry]:
+        """Drop what is kept, for a world that starts again; the caller has it freed."""
+        gone, self._kept = self._kept, deque(maxlen=KEPT)
+        return gone
+
+
+def _is_telling(request: Request, response: Response) -> bool:
+    return request.method == "POST" and len(response.body) <= _BODY_BYTES
 
 
 def stopwatch_s() -> float:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .content.rows import CONTENT_KINDS, ContentRow
+from .serverless.rows import SERVERLESS_KINDS, ServerlessRow
+
 
 @dataclass(slots=True)
 class Configuration:
@@ -220,7 +223,8 @@ class ChannelMessage:
     """A message between us and one handset, as its channel carries it: inbound is what the handset wrote.
 
     ``peer`` is whom the handset sees: a sender of ours, or the others of a group. ``due_s`` is when its way
-    goes on by itself; ``reason`` says why an inbound one is in no conversation.
+    goes on by itself; ``reason`` says why an inbound one is in no conversation. ``content`` is what a
+    template became for this channel: its type, what can be tapped, why it cannot be carried.
     """
 
     sid: str
@@ -243,6 +247,7 @@ class ChannelMessage:
     participant_sid: str | None = None
     receipt_sid: str | None = None
     reason: str | None = None
+    content: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -324,6 +329,8 @@ Row = (
     | PushBinding
     | SyncService
     | Document
+    | ContentRow
+    | ServerlessRow
 )
 KINDS: dict[str, type[Row]] = {
     "configuration": Configuration,
@@ -342,5 +349,7 @@ KINDS: dict[str, type[Row]] = {
     "push_binding": PushBinding,
     "sync_service": SyncService,
     "document": Document,
+    **CONTENT_KINDS,
+    **SERVERLESS_KINDS,
 }
 KIND_OF: dict[type[Row], str] = {row: name for name, row in KINDS.items()}

@@ -16,9 +16,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from .clock import MAX_RATE, Clock
+from .content.approvals import STATUSES
+from .content.rows import Content
+from .content.shapes import types as content_types
 from .disk import FORMAT
 from .errors import ApiError, WorldError
-from .rows import KIND_OF, KINDS, Configuration, Conversation, Row, SyncService
+from .rows import KIND_OF, KINDS, Configuration, Row, SyncService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +30,11 @@ if TYPE_CHECKING:
 
 _NAMES = ("format", "clock", "rows", "mints")
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
-_STATES = ("initializing", "active", "inactive", "closed")
+_CHOICES: dict[tuple[str, str], tuple[str | None, ...]] = {
+    ("conversation", "state"): ("initializing", "active", "inactive", "closed"),
+    ("approval", "status"): STATUSES,
+    ("approval", "verdict"): (None, "approved", "rejected"),
+}
 _SEQ_END = 1 << 40  # what the keys of lists have room for
 _INT64_END = 1 << 63
 _TIME_END_S = 253_402_300_800  # the year 10000, which no date can be written in
@@ -48,6 +55,12 @@ _HOMES = {
     ("receipt", "conversation_sid"): "conversation",
     ("push_binding", "service_sid"): "service",
     ("document", "service_sid"): "sync_service",
+    ("environment", "service_sid"): "serverless_service",
+    ("variable", "environment_sid"): "environment",
+    ("deployable", "service_sid"): "serverless_service",
+    ("version", "service_sid"): "serverless_service",
+    ("build", "service_sid"): "serverless_service",
+    ("deployment", "environment_sid"): "environment",
 }
 """(kind, field) → the kind of row that has to be there; other SIDs may name what is gone."""
 
@@ -155,9 +168,19 @@ def _row(where: str, value: Any) -> Row:
             raise StateError(f"{where}.{name}: a {kind} cannot have this value")
     if missing := sorted(_needed(kind) - {*given}):
         raise StateError(f"{where}.{missing[0]}: is missing")
-    if kind == KIND_OF[Conversation] and given["state"] not in _STATES:
-        raise StateError(f"{where}.state: is none of {', '.join(_STATES)}")
+    _check_words(where, kind, given)
     return KINDS[kind](**given)
+
+
+def _check_words(where: str, kind: str, given: Mapping[str, Any]) -> None:
+    for (owner, name), words in _CHOICES.items():
+        if owner == kind and given.get(name) not in words:
+            raise StateError(f"{where}.{name}: is none of {', '.join(str(word) for word in words)}")
+    if kind == KIND_OF[Content]:
+        try:
+            content_types(f"{where}.types", given["types"])
+        except ApiError as error:
+            raise StateError(error.message) from error
 
 
 @cache

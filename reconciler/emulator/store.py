@@ -10,18 +10,23 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .callbacks.deliveries import Deliveries
 from .clock import Clock
+from .content.approvals import Policy as ApprovalPolicy
+from .content.rows import Content
 from .disk import Disk
 from .events import Journal
 from .indexes import Indexes
+from .leftovers import Leftovers
 from .limits import Limits
 from .ordered import Ordered
 from .playing.phones import Phones
 from .request_log import RequestLog
 from .rows import Configuration, Conversation, Message, Participant, Receipt, Row, Service, Webhook
+from .serverless.build_policy import BuildPolicy
+from .specs import Specs
 from .switches import Switches
 from .trouble import Faults
 
@@ -32,9 +37,10 @@ if TYPE_CHECKING:
     from .past import Past
 
 ACCOUNT_SID = "AC00000000000000000000000000000001"
+OWNER_SID = "AC00000000000000000000000000000000"
 AUTH_TOKEN = "local-emulator-token"  # noqa: S105 - documented, and worth nothing outside this process
 
-_INDEXED = {"state", "date_created", "identity", "address"}
+_INDEXED = {"state", "date_created", "identity", "address", "key", "build_sid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,9 @@ class Account:
     ``senders`` are the addresses and numbers the account may use as proxy or projected address; None: any.
     ``group_mms`` False refuses projected addresses (50452), as for accounts that Twilio has not enabled;
     ``sync`` False refuses every call of Sync (70051), as for keys that may not use it.
+    ``creating``: senders by the SID of their messaging service, if that creates conversations (which is a
+    setting of another product).
+    ``owner_sid`` is the main account it belongs to; its own SID: it is a main account itself.
     """
 
     sid: str = ACCOUNT_SID
@@ -52,6 +61,9 @@ class Account:
     senders: frozenset[str] | None = None
     group_mms: bool = True
     sync: bool = True
+    creating: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    owner_sid: str = OWNER_SID
+    status: Literal["active", "suspended", "closed"] = "active"
 
     def admits(self, user: str, password: str) -> bool:
         """Tell whether these are the account's own SID and token, or one of its API keys."""
@@ -82,7 +94,11 @@ class Store:
         self.deliveries = Deliveries(self)
         self.phones = Phones(self)
         self.limits = Limits()
+        self.approval_policy = ApprovalPolicy()
+        self.build_policy = BuildPolicy()
         self.requests = RequestLog()
+        self.specs = Specs()
+        self._leftovers = Leftovers()
         self._disk = Disk(path) if path is not None else None
         saved = self._disk.take_saved() if self._disk else None
         self.clock = clock or Clock.restored(saved.meta.get("clock", {}) if saved else {})
@@ -102,6 +118,7 @@ class Store:
         self._dropped: dict[str, None] = {}
         self._minted: dict[int, int] = {}
         self._saved_clock: dict[str, float] = {}
+        self._anew = False
         self.alarms: dict[str, float] = {}
         self.removing: set[str] = set()
 
@@ -114,8 +131,10 @@ class Store:
         self.commit()
 
     def _restore(self, rows: list[Row], mints: dict[int, int]) -> None:
+        from .content import approvals
         from .conversations import lifecycle
         from .playing import delivery
+        from .serverless import builds
         from .sync import documents as sync_documents
         from .sync import services as sync_services
 
@@ -128,6 +147,8 @@ class Store:
         lifecycle.restore(self)
         sync_documents.restore(self)
         delivery.restore(self)
+        approvals.restore(self)
+        builds.restore(self)
         if not self.index.sync_services.rows:  # a file from before there was Sync
             sync_services.found(self)
             self.commit()
@@ -229,6 +250,11 @@ class Store:
         row = self.index.rows.get(sid)
         return row if isinstance(row, Conversation) else None
 
+    def content(self, sid: str) -> Content | None:
+        """Return a content by its SID."""
+        row = self.index.rows.get(sid)
+        return row if isinstance(row, Content) else None
+
     def participants(self, conversation: Conversation) -> Ordered[Participant]:
         """Return the participants attached to a conversation."""
         return self.index.participants.get(conversation.sid) or Ordered()
@@ -264,12 +290,14 @@ class Store:
             meta: dict[str, Any] = {"clock": clock} if clock != self._saved_clock else {}
             if self.events.has_news:
                 meta["events"] = self.events.last
-            if self._changed or self._dropped or self._minted or meta:
-                self._disk.write(self._changed.values(), self._dropped, self._minted, meta)
-                self._saved_clock = clock
+            if self._changed or self._dropped or self._minted or meta or self._anew:
+                changed = self._changed.values()
+                self._disk.write(changed, self._dropped, self._minted, meta, anew=self._anew)
+                self._saved_clock, self._anew = clock, False
         self._changed.clear()
         self._dropped.clear()
         self._minted.clear()
+        self._leftovers.free_some()
         self.events.publish()
         self.deliveries.publish()
 
@@ -278,30 +306,31 @@ class Store:
         with self.lock:
             self.clock.forget()
             self._empty()
-            if self._disk is not None:
-                self._disk.clear()
             self._found()
 
     def become(self, rows: list[Row], mints: Mapping[int, int], clock: Clock) -> None:
         """Hold these rows and no others from now on, as after a reset; who asks for it has checked them."""
         with self.lock:
-            gone, unused = dict.fromkeys(self.index.rows), dict.fromkeys(self._mints, 0)
             self.clock.forget()
             self.clock = clock
             self._empty()
-            self._dropped = gone
             self._changed = {row.sid: row for row in rows}
-            self._minted = {**unused, **mints}
+            self._minted = dict(mints)
             self._restore(rows, dict(mints))
             self.commit()
 
     def _empty(self) -> None:
         self.faults.forget()
         self.limits = Limits()
-        self.requests.forget()
+        self.approval_policy = ApprovalPolicy()
+        self.build_policy = BuildPolicy()
         self.past = None
+        index = self.index
+        held = (vars(one) for one in (index, index.names, index.pairs, index.groups))
+        tables = (table for one in held for table in one.values())
+        self._leftovers.take(*tables, self._mints, self.events.forget(), self.requests.forget())
         self._begin()
-        self.events.forget()
+        self._anew = True
         self.deliveries.forget()
         self.events.note("world.reset", {})
 

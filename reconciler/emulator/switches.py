@@ -124,14 +124,61 @@ class Switches:
     keyword_is_message: bool = _open(
         True, False, asks="whether STOP, START and HELP become messages of the conversation, too"
     )
+    keyword_replies: Literal["sent", "none"] = _open(
+        "sent",
+        "none",
+        asks="whether Twilio replies to STOP, START and HELP by SMS",
+    )
     trigger_case: Literal["ignored", "exact"] = _open(
         "ignored", "exact", asks="whether a trigger webhook's keywords mind the letter case of a message"
+    )
+    unknown_content_code: Literal[50526, 20404] = _open(
+        50526, 20404, asks="code for a message by a ContentSid that is well formed and names nothing"
+    )
+    template_body: Literal["rendered", "null"] = _open(
+        "rendered", "null", asks="body of a message by ContentSid when read: the content's words, or null"
+    )
+    unfilled_placeholder: Literal["refused", "kept"] = _open(
+        "refused",
+        "kept",
+        asks="a placeholder with neither a value nor a default: the leg is 63028, or it goes out as it is",
+    )
+    unapproved_template_code: Literal[63016, 63027] = _open(
+        63016, 63027, asks="code of a receipt for content that WhatsApp takes only approved, and is not"
+    )
+    template_by_body: bool = _open(
+        False,
+        True,
+        asks="whether text equal to an approved template, filled, goes as that template (until April 2025)",
+    )
+    submitted_content_update: Literal["refused", "applied"] = _open(
+        "refused", "applied", asks="an update of content that was submitted for approval: 20001 or applied"
+    )
+    rejected_name: Literal["refused", "rejected"] = _open(
+        "refused",
+        "rejected",
+        asks="a request for approval under a rejected name: 20001, or taken and then rejected",
+    )
+    edge_placeholder: Literal["rejected", "approved"] = _open(
+        "rejected",
+        "approved",
+        asks="whether WhatsApp approves a placeholder at an end of a body, or two side by side, with samples",
     )
     pre_events_by_rest: bool = _open(
         True, False, asks="whether X-Twilio-Webhook-Enabled has pre-event webhooks asked, too"
     )
     pre_event_refusal: Literal[50056, 50388] = _open(
         50056, 50388, asks="code of a call that a pre-event webhook refused"
+    )
+    delete_in_use: Literal["refused", "allowed"] = _open(
+        "refused",
+        "allowed",
+        asks="whether a function or asset that a build has, and a build that is deployed, can be deleted",
+    )
+    oldest_runtime: Literal["node8", "node20"] = _open(
+        "node8",
+        "node20",
+        asks="the oldest runtime of a build: any that is described, or what Node still keeps",
     )
     retry_after_s: int | None = _open(None, 1, asks="Retry-After on 429")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import CODES, ApiError
 from .faults import Effect
-from .handle import READS, TABLES, arrive, locate, process
+from .handle import READS, arrive, found_in, locate, process
 from .past import Past
 from .presets import preset
 from .removal import begin_removal
@@ -72,7 +72,7 @@ class Faults:
         self._late: list[_Late] = []
         self._named = 0
         self.seed = 0
-        self.interrupted = 0
+        self.interrupted = self.turned_away = 0
 
     # Rules
 
@@ -160,11 +160,17 @@ class Faults:
                 self._strike(course)
             return course
 
+    def turn_away(self, request: Request) -> Response:
+        """Answer a call that does not fit in flight: it has arrived, and is not processed (20429)."""
+        with self._store.lock:
+            arrive(self._store, request)
+            self.turned_away += 1
+            return Course(self._store, request, self._store.calls).refuse(20429)
+
     def _strike(self, course: Course) -> None:
         request = course.request
         place = locate(request)
-        table = TABLES.get(place.product)
-        found = table.match(request.method, "/" + place.path[1:].partition("/")[2]) if table else None
+        found = found_in(place, request.method)
         name = found.operation.name if found and found.operation else ""
         form = dict(form_of(request).pairs())
         for armed in self._armed:
@@ -231,7 +237,7 @@ class Course:
     def refuse(self, code: int) -> Response:
         """Answer a call with an error of Twilio's, without carrying it out."""
         with self.store.lock:
-            headers = {"X-API-Domain": f"{locate(self.request).product}.twilio.com"}
+            headers = {"X-API-Domain": locate(self.request).domain}
             response = error_response(ApiError(code), self.store.switches, self.number, headers)
             self.store.requests.note(self.number, self.store.now_s(), self.request, response, self.before_s)
             self.store.faults.settle(self.number)
@@ -280,7 +286,7 @@ class Course:
     def _error(self, effect: Effect) -> Response:
         status = effect.status or CODES[effect.code or 20429].status
         code = effect.code if effect.code is not None else 20429 if status == 429 else None
-        headers = {"X-API-Domain": f"{locate(self.request).product}.twilio.com"}
+        headers = {"X-API-Domain": locate(self.request).domain}
         if effect.retry_after is not None:
             headers["Retry-After"] = str(effect.retry_after)
         return json_response(status, error_body(status, code), self.number, headers)

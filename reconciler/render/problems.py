@@ -31,10 +31,12 @@ def problems(
     """
     if not diagnostics:
         return ""
-    return "\n".join([*(_problem(one, sources, numbers) for one in diagnostics), _count(diagnostics)]) + "\n"
+    return "\n".join([*(problem(one, sources, numbers) for one in diagnostics), _count(diagnostics)]) + "\n"
 
 
-def _problem(one: Diagnostic, sources: Mapping[str, tuple[str, ...]], numbers: Numbers) -> str:
+def problem(one: Diagnostic, sources: Mapping[str, tuple[str, ...]], numbers: Numbers) -> str:
+    """Return one diagnostic as lines, each ended."""
+
     def shown(text: str) -> str:
         return _visible(numbers.mask(text))
 
@@ -42,7 +44,7 @@ def _problem(one: Diagnostic, sources: Mapping[str, tuple[str, ...]], numbers: N
     prefix = f"{shown(str(where))}: " if where else ""
     lines = [f"{prefix}{one.severity}: {shown(one.summary)}"]
     if one.place:
-        lines.extend(f"    {line}" for line in _quoted(one.place, sources, numbers))
+        lines.extend(f"    {line}" for line in quoted(one.place, sources, numbers))
     lines.extend(f"  {shown(line)}".rstrip() for line in one.detail.splitlines())
     lines.extend(f"  {shown(word)} at {shown(str(place))}" for word, place in one.related)
     return "\n".join(lines) + "\n"
@@ -55,7 +57,7 @@ def _count(diagnostics: Sequence[Diagnostic]) -> str:
     return ", ".join(f"{number} {word}{'s' * (number != 1)}" for number, word in counts if number)
 
 
-def _quoted(place: Place, sources: Mapping[str, tuple[str, ...]], numbers: Numbers) -> list[str]:
+def quoted(place: Place, sources: Mapping[str, tuple[str, ...]], numbers: Numbers) -> list[str]:
     """Return the line at `place` and the caret's line; nothing when the line is unknown or blank."""
     lines = sources.get(place.file, ())
     if not 0 < place.line <= len(lines) or not lines[place.line - 1].strip():

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import TypeAdapter
 
+from reconciler.scenarios.reading import ScenarioSpec
+from reconciler.scenarios.steps import ALONE, VERBS
 from reconciler.stack import EnvironmentSpec, Limits, StackSpec
 
 if TYPE_CHECKING:
@@ -30,6 +32,19 @@ def reference(kinds: tuple[Kind, ...]) -> str:
             lines += _limits(kind)
             for name, inner in _inner_models(kind.spec):
                 lines += _section(f"`{name}:` of a {kind.name}", inner)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def scenario_reference() -> str:
+    """Return the reference of scenario files as markdown: their head, then every verb."""
+    lines = [*_section("a scenario file, beside `given:` and `steps:`", ScenarioSpec)]
+    titles: dict[type[BaseModel], list[str]] = {verb.spec: [] for verb in (*VERBS.values(), *ALONE.values())}
+    for name, verb in VERBS.items():
+        titles[verb.spec].append(f"`… {name}`")
+    for name, verb in ALONE.items():
+        titles[verb.spec].append(f"`{name}`")
+    for spec, names in titles.items():
+        lines += _section(", ".join(names), spec)
     return "\n".join(lines).rstrip() + "\n"
 
 

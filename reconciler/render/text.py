@@ -61,14 +61,18 @@ _WIDEST = 36
 def plan_lines(planned: Planned, numbers: Numbers, digest: str = "") -> list[Line]:
     """Return what a person reads before agreeing to a plan. Diagnostics are not in it."""
     plan, words = planned.plan, Words(numbers)
-    blocks = [list(_block(item, words)) for item in outline.items(plan, words)]
-    lines = [Line(_header(plan, words), Tone.TITLE), Line("")]
-    lines += [line for block in blocks for line in block]
+    blocks = change_lines(plan, words)
+    lines = [Line(_header(plan, words), Tone.TITLE), Line(""), *blocks]
     lines += [Line("")] if blocks else []
     for notes in (outline.strangers(plan, words), outline.closed(planned, words)):
         lines += [*_notes(notes), Line("")] if notes else []
     lines.append(Line(outline.summary(plan), Tone.TITLE))
     return [*lines, Line(f"Digest: {digest}", Tone.NOTE)] if digest else lines
+
+
+def change_lines(plan: Plan, words: Words) -> list[Line]:
+    """Return what a plan changes, and nothing around it."""
+    return [line for item in outline.items(plan, words) for line in _block(item, words)]
 
 
 def _header(plan: Plan, words: Words) -> str:

@@ -49,9 +49,13 @@ class Words:
 
     def text(self, text: str, longest: int = 600) -> str:
         """Return a sentence or a name."""
+        return visible(self.numbers.mask(self.hide(text)), longest)
+
+    def hide(self, text: str) -> str:
+        """Return a text without what stands in no sentence."""
         for secret in self.hidden:
             text = text.replace(secret, SENSITIVE)
-        return visible(self.numbers.mask(text), longest)
+        return text
 
     def address(self, address: Address) -> str:
         """Return an address in full."""

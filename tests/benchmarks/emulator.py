@@ -97,7 +97,7 @@ def started() -> None:
                 line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             )
             told = process.stdout.readline() if process.stdout else ""
-            door = http.client.HTTPConnection(told.split("http://")[1].strip(), timeout=10)
+            door = http.client.HTTPConnection(told.split("http://")[1].split()[0], timeout=10)
             door.request("GET", "/_emulator/health")
             door.getresponse().read()
             ready_s.append(time.perf_counter() - start_s)

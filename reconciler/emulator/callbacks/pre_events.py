@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from reconciler.emulator.conversations import messages, participants, people
+from reconciler.emulator.conversations import participants, people
 from reconciler.emulator.conversations.addresses import channel_of
 from reconciler.emulator.errors import ApiError
 from reconciler.emulator.handle import READS, TABLES, routed
-from reconciler.emulator.playing import delivery, inbound
+from reconciler.emulator.playing import autocreation, delivery, inbound, keywords
+from reconciler.emulator.playing.attachments import medium
 from reconciler.emulator.rows import Message
 from reconciler.emulator.wire import FORM_TYPE, form_of
 
@@ -122,7 +123,7 @@ def pre_event(store: Store, request: Request) -> Outgoing | None:
 
 def pre_event_of(store: Store, written: Written) -> Outgoing | None:
     """Return what would be asked before a handset's message is taken in, None if nobody is."""
-    if inbound.is_swallowed(store, written):
+    if keywords.is_swallowed(store, written):
         return None
     source = delivery.source_of(written.from_)
     media = {"Media": json.dumps(written.media, separators=(",", ":"))} if written.media else {}
@@ -140,17 +141,16 @@ def pre_event_of(store: Store, written: Written) -> Outgoing | None:
             **media,
         }
         return _question(store, "onMessageAdd", source, data)
-    planned = inbound.planned(store, written)
+    planned = autocreation.planned(store, written)
     if found == "initializing" or found == "not_ours" or planned is None:
         return None
-    config, service = planned
     about = {
-        "ChatServiceSid": service.sid,
-        "MessagingServiceSid": store.configuration.default_messaging_service_sid,
+        "ChatServiceSid": planned.service.sid,
+        "MessagingServiceSid": planned.messaging_service_sid,
         "Attributes": "{}",
         "State": "active",
         "MessageBody": written.body,
-        **inbound.binding(written, config),
+        **planned.binding(written),
         **media,
     }
     return _question(store, "onConversationAdd", source, about)
@@ -191,7 +191,7 @@ def _data(call: Call, event: str) -> dict[str, Any]:
 
 def _media(call: Call) -> dict[str, str]:
     sid = call.form.get("MediaSid")
-    return {} if sid is None else {"Media": json.dumps([messages.medium(sid)], separators=(",", ":"))}
+    return {} if sid is None else {"Media": json.dumps([medium(sid)], separators=(",", ":"))}
 
 
 def _participant(call: Call, event: str) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from reconciler.emulator.wire import Response
+
+from .shapes import Shape, problem
 
 if TYPE_CHECKING:
     from reconciler.emulator.store import Store
@@ -15,6 +18,43 @@ if TYPE_CHECKING:
 
 Ways = Mapping[str, Callable[["Store", "Request"], Any]]
 """Method → what answers it: with a payload for 200, or a whole answer; it may raise AdminError."""
+
+
+Way = TypeVar("Way", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a way takes and gives: the shape of its body (None: it has none) and of its answer, its query."""
+
+    takes: Shape | None = None
+    gives: Shape | None = None
+    query: Mapping[str, Shape] = field(default_factory=dict)
+    status: int = 200
+
+
+_DESCRIBED: dict[Callable[..., Any], Described] = {}
+
+
+def described(
+    *,
+    takes: Shape | None = None,
+    gives: Shape | None = None,
+    query: Mapping[str, Shape] | None = None,
+    status: int = 200,
+) -> Callable[[Way], Way]:
+    """Describe a way: for ``openapi.json``, and for ``body_of``, which refuses what is not taken."""
+
+    def note(way: Way) -> Way:
+        _DESCRIBED[way] = Described(takes, gives, query or {}, status)
+        return way
+
+    return note
+
+
+def description_of(way: Callable[..., Any]) -> Described:
+    """Return how a way was described; one that was not takes and gives whatever it does."""
+    return _DESCRIBED.get(way, Described())
 
 
 class AdminError(Exception):
@@ -52,12 +92,26 @@ def query_of(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
 
 
+def body_of(request: Request, way: Callable[..., Any]) -> dict[str, Any]:
+    """Return a body that has the shape a way is described with. Raises AdminError, which names the field."""
+    body = _parsed(request)
+    wrong = problem(description_of(way).takes or {}, body)
+    if wrong is not None:
+        raise AdminError(wrong)
+    found: dict[str, Any] = body
+    return found
+
+
+def _parsed(request: Request) -> Any:
+    try:
+        return json.loads(request.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise AdminError("the body is not JSON") from error
+
+
 def fields_of(request: Request, *known: str) -> dict[str, Any]:
     """Return a body that is a JSON object of known fields. Raises AdminError for anything else."""
-    try:
-        body = json.loads(request.body or b"{}")
-    except ValueError as error:
-        raise AdminError("the body is not JSON") from error
+    body = _parsed(request)
     if not isinstance(body, dict):
         raise AdminError("the body is not a JSON object")
     unknown = sorted(set(body) - set(known))

@@ -13,7 +13,22 @@ from typing import TYPE_CHECKING, Any
 from reconciler.emulator.clock import MAX_RATE
 from reconciler.emulator.wire import date_seconds, date_text
 
-from .admin import AdminError, Ways, count_in, fields_of, number_of, query_of, text_of
+from .admin import AdminError, Ways, body_of, count_in, described, query_of
+from .shapes import (
+    ANY,
+    COUNT,
+    DATE,
+    FLAG,
+    NUMBER,
+    SECONDS,
+    TEXT,
+    choice,
+    listed,
+    named,
+    or_null,
+    record,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +40,26 @@ if TYPE_CHECKING:
 _WAIT_MAX_S = 300.0
 _WAIT_S = 10.0
 _RATES = {"real": 1.0, "frozen": 0.0}
+_MODE = choice(*_RATES, "scaled")
+CLOCK = named(
+    "Clock",
+    record({"mode": _MODE, "rate": NUMBER, "now": DATE, "now_s": NUMBER, "next_due_s": or_null(NUMBER)}),
+)
+_EVENT = named(
+    "Event",
+    record(
+        {
+            "id": COUNT,
+            "type": TEXT,
+            "at": DATE,
+            "at_s": NUMBER,
+            "source": or_null(TEXT),
+            "reason": TEXT,
+            "webhooks": FLAG,
+            "data": table(ANY),
+        }
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +116,19 @@ def wanted(store: Store, request: Request) -> Wanted:
     return Wanted(since, name, query, timeout_s)
 
 
+@described(gives=listed(_EVENT), query={"since": COUNT})
 def events(store: Store, request: Request) -> list[dict[str, Any]]:
-    """GET ``?since=N``: the events after that number, as far back as they are kept."""
+    """GET: the events after that number, as far back as they are kept."""
     with store.lock:
         return [one.shown() for one in store.events.since(count_in(query_of(request), "since", 0))]
 
 
+@described(gives=_EVENT, query={"event": TEXT, "since": COUNT, "timeout_s": SECONDS})
 def wait(store: Store, request: Request) -> dict[str, Any]:
-    """GET ``?event=…&timeout_s=…``: the first event that fits, if it is there already."""
+    """GET: the first event that fits; any other name in the query is compared with its data.
+
+    Here only if it is there already: see ``following``.
+    """
     with store.lock:
         asked = wanted(store, request)
         found = asked.among(store.events.since(asked.since))
@@ -97,6 +137,7 @@ def wait(store: Store, request: Request) -> dict[str, Any]:
         return found.shown()
 
 
+@described(gives=CLOCK)
 def show_clock(store: Store, _: Request) -> dict[str, Any]:
     """GET: the time, how it passes, and when something falls due next."""
     with store.lock:
@@ -111,28 +152,31 @@ def show_clock(store: Store, _: Request) -> dict[str, Any]:
         }
 
 
+@described(takes=record({"mode": _MODE, "rate?": or_null(SECONDS)}), gives=CLOCK)
 def set_clock(store: Store, request: Request) -> dict[str, Any]:
-    """PUT ``{mode: real | frozen | scaled, rate?}``: how time passes from now on."""
-    body = fields_of(request, "mode", "rate")
-    mode, rate = text_of(body, "mode", needed=True), number_of(body, "rate")
+    """PUT: how time passes from now on; scaled time has a rate, in its seconds for one of real time."""
+    body = body_of(request, set_clock)
+    mode, rate = body["mode"], body.get("rate")
     if mode == "scaled":
         if not rate or rate > MAX_RATE:
             raise AdminError(f"rate: scaled time needs a rate above 0, {MAX_RATE:g} at most")
-    elif mode in _RATES:
+    else:
         if rate not in (None, _RATES[mode]):
             raise AdminError(f"rate: {mode} time has none")
         rate = _RATES[mode]
-    else:
-        raise AdminError("mode: must be real, frozen or scaled")
     with store.lock:
-        store.clock.run_at(rate or 0.0)
+        store.clock.run_at(float(rate))
         return _clock_changed(store, request)
 
 
+_FORWARD = record({"seconds?": or_null(SECONDS), "until?": or_null(DATE)})
+
+
+@described(takes=_FORWARD, gives=CLOCK)
 def advance(store: Store, request: Request) -> dict[str, Any]:
-    """POST ``{seconds}`` or ``{until}``: time moves on, and what falls due happens in order."""
-    body = fields_of(request, "seconds", "until")
-    seconds, until = number_of(body, "seconds"), text_of(body, "until")
+    """POST: time moves on by seconds, or until a date, and what falls due happens in order."""
+    body = body_of(request, advance)
+    seconds, until = body.get("seconds"), body.get("until")
     if (seconds is None) == (until is None):
         raise AdminError("give seconds or until, one of them")
     with store.lock:

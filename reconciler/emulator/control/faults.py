@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from reconciler.emulator.faults import FaultError, Rule
+from reconciler.emulator.faults import Effect, FaultError, Match, Rule, When
 from reconciler.emulator.presets import PRESETS
 
-from .admin import AdminError, Ways, answer
+from .admin import AdminError, Ways, answer, described
+from .shapes import COUNT, TEXT, WHOLE, choice, either, fields_like, listed, named, record, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,33 @@ if TYPE_CHECKING:
     from reconciler.emulator.wire import Request, Response
 
 
+_MATCH = {f"{f.name}?": table(TEXT) if f.name == "form" else TEXT for f in dataclasses.fields(Match)}
+_RULE = {
+    "effect": named("Effect", record(fields_like(Effect, needed=False))),
+    "match?": named("Match", record(_MATCH)),
+    "when?": named("When", record(fields_like(When, needed=False))),
+}
+_ARMED = named(
+    "Fault",
+    record(
+        {
+            "id": TEXT,
+            **{name.rstrip("?"): shape for name, shape in _RULE.items()},
+            "matched": COUNT,
+            "fired": COUNT,
+        }
+    ),
+)
+_FAULTS = named(
+    "Faults", record({"seed": WHOLE, "rules": listed(_ARMED), "late": COUNT, "presets": listed(TEXT)})
+)
+_REPLACEMENT = either(
+    record({"rules": listed(record(_RULE)), "seed?": WHOLE}),
+    record({"preset": choice(*PRESETS), "seed?": WHOLE}),
+)
+
+
+@described(gives=_FAULTS)
 def in_force(store: Store, _: Request) -> dict[str, Any]:
     """GET: the rules in force, how many calls each has met, what is late, and the names of presets."""
     with store.lock:
@@ -28,23 +57,27 @@ def in_force(store: Store, _: Request) -> dict[str, Any]:
         }
 
 
+@described(takes=record(_RULE), gives=_ARMED, status=201)
 def add(store: Store, request: Request) -> Response:
-    """POST ``{effect, match?, when?}`` (201): one rule more, after those in force."""
+    """POST: one rule more, after those in force."""
     return answer(201, _understood(lambda: store.faults.add(Rule.parsed(_body(request)))).shown())
 
 
+@described(takes=_REPLACEMENT, gives=_FAULTS)
 def replace(store: Store, request: Request) -> dict[str, Any]:
-    """PUT ``{rules, seed?}`` or ``{preset, seed?}``: these rules and no others; chance begins again."""
+    """PUT: these rules and no others; chance begins again."""
     _understood(lambda: store.faults.use(*_replacement(_body(request))))
     return in_force(store, request)
 
 
+@described(gives=_FAULTS)
 def clear(store: Store, request: Request) -> dict[str, Any]:
     """DELETE: no rule is in force; what is late still lands."""
     store.faults.clear()
     return in_force(store, request)
 
 
+@described(gives=_FAULTS)
 def remove(store: Store, request: Request) -> dict[str, Any]:
     """DELETE: that rule is no longer in force."""
     name = request.target.partition("?")[0].rpartition("/")[2]
@@ -84,4 +117,11 @@ def _replacement(body: Any) -> tuple[str | list[Rule], int]:
         return str(body["preset"]), seed
     if not isinstance(body["rules"], list):
         raise FaultError("rules: is not a list")
-    return [Rule.parsed(rule) for rule in body["rules"]], seed
+    return [_numbered(n, rule) for n, rule in enumerate(body["rules"])], seed
+
+
+def _numbered(number: int, rule: Any) -> Rule:
+    try:
+        return Rule.parsed(rule)
+    except FaultError as error:
+        raise FaultError(f"rules[{number}]: {error}") from error

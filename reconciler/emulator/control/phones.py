@@ -8,7 +8,8 @@ from reconciler.emulator.playing import inbound, rules
 from reconciler.emulator.playing.phones import PhoneError
 from reconciler.emulator.wire import date_text
 
-from .admin import AdminError, Ways, fields_of, query_of, text_of
+from .admin import AdminError, Ways, body_of, described, query_of
+from .shapes import COUNT, DATE, FLAG, NAME, NUMBER, TEXT, choice, either, listed, named, or_null, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,25 +21,95 @@ if TYPE_CHECKING:
     from reconciler.emulator.wire import Request
 
 
+_MAYBE = or_null(TEXT)
+_MEDIUM = named("Medium", record({"sid": TEXT, "size": COUNT, "content_type": TEXT, "filename": _MAYBE}))
+_CONTENT = named("MessageContent", record({"type": _MAYBE, "actions": listed(TEXT), "error_code": COUNT}))
+MESSAGE = named(
+    "HandsetMessage",
+    record(
+        {
+            "sid": TEXT,
+            "direction": choice("sent", "received"),
+            "from": TEXT,
+            "to": listed(TEXT),
+            "sender": TEXT,
+            "body": _MAYBE,
+            "media": listed(_MEDIUM),
+            "subject": _MAYBE,
+            "content_sid": _MAYBE,
+            "content": or_null(_CONTENT),
+            "status": choice("queued", "received", *rules.STATUSES),
+            "error_code": COUNT,
+            "reason": or_null(choice(*rules.REASONS)),
+            "explanation": _MAYBE,
+            "conversation_sid": _MAYBE,
+            "message_sid": _MAYBE,
+            "date": DATE,
+        }
+    ),
+)
+_WINDOW = named(
+    "Window",
+    record({"open": FLAG, "ends": or_null(DATE), "ends_s": or_null(NUMBER), "remaining_s": NUMBER}),
+)
+_THREAD = named(
+    "Thread",
+    record(
+        {
+            "sender": TEXT,
+            "opted_out": FLAG,
+            "conversation_sid": _MAYBE,
+            "window": or_null(_WINDOW),
+            "messages": listed(MESSAGE),
+        }
+    ),
+)
+HANDSET = named(
+    "Handset",
+    record(
+        {
+            "address": TEXT,
+            "channel": choice("sms", "whatsapp", "rcs", "messenger", "email"),
+            "number": TEXT,
+            "online": FLAG,
+            "threads": listed(_THREAD),
+        }
+    ),
+)
+_GIVEN_MEDIUM = record({"url": NAME, "content_type?": NAME, "size?": COUNT, "filename?": NAME})
+_WRITTEN = record(
+    {
+        "from": NAME,
+        "to": either(listed(NAME), NAME),
+        "body?": _MAYBE,
+        "media?": or_null(either(listed(either(_GIVEN_MEDIUM, NAME)), NAME)),
+        "subject?": _MAYBE,
+    }
+)
+_ONE, _THREAD_OF_ONE = record({"address": NAME}), record({"address": NAME, "sender?": _MAYBE})
+
+
+@described(gives=record({"phones": listed(HANDSET)}), query={"address": NAME})
 def listing(store: Store, request: Request) -> dict[str, Any]:
-    """GET: every handset known, or the one of ``?address=``."""
+    """GET: every handset known, or the one of an address."""
     address = query_of(request).get("address")
     with store.lock:
         chosen = list(store.phones) if address is None else [_phone(store, address)]
         return {"phones": [show(phone) for phone in chosen]}
 
 
+@described(takes=_WRITTEN, gives=MESSAGE)
 def send(store: Store, request: Request) -> dict[str, Any]:
-    """POST ``{from, to, body?, media?, subject?}``; ``to`` is a sender of ours, or a group's others."""
+    """POST: a handset writes to a sender of ours, or to all others of a group."""
     return taken(store, written(store, request))
 
 
 def written(store: Store, request: Request) -> Written:
     """Return what a request to send says. Raises AdminError."""
-    body = fields_of(request, "from", "to", "body", "media", "subject")
-    from_, to = text_of(body, "from", needed=True) or "", _texts(body, "to")
-    media, text, subject = _texts(body, "media"), text_of(body, "body"), text_of(body, "subject")
-    found: Written = _done(lambda: store.phones.written(from_, to, text, media, subject))
+    body = body_of(request, send)
+    text, media = body.get("body"), _list_of(body.get("media"))
+    subject = body.get("subject")
+    found: Written = _done(lambda: store.phones.written(body["from"], body["to"], text, media, subject))
     return found
 
 
@@ -48,30 +119,32 @@ def taken(store: Store, what: Written) -> dict[str, Any]:
         return show_message(store.phones.take(what))
 
 
+@described(takes=_THREAD_OF_ONE, gives=HANDSET)
 def read(store: Store, request: Request) -> dict[str, Any]:
-    """POST ``{address, sender?}``: everything is read, of one thread or of all."""
-    body = fields_of(request, "address", "sender")
-    address, sender = text_of(body, "address", needed=True) or "", text_of(body, "sender")
-    return _deed(store, address, lambda: store.phones.read(address, sender))
+    """POST: everything is read, of one thread or of all."""
+    body = body_of(request, read)
+    return _deed(store, body, lambda: store.phones.read(body["address"], body.get("sender")))
 
 
+@described(takes=_ONE, gives=HANDSET)
 def offline(store: Store, request: Request) -> dict[str, Any]:
-    """POST ``{address}``: the handset cannot be reached."""
-    address = text_of(fields_of(request, "address"), "address", needed=True) or ""
-    return _deed(store, address, lambda: store.phones.offline(address))
+    """POST: the handset cannot be reached."""
+    body = body_of(request, offline)
+    return _deed(store, body, lambda: store.phones.offline(body["address"]))
 
 
+@described(takes=_ONE, gives=HANDSET)
 def online(store: Store, request: Request) -> dict[str, Any]:
-    """POST ``{address}``: the handset is back, and what waited arrives."""
-    address = text_of(fields_of(request, "address"), "address", needed=True) or ""
-    return _deed(store, address, lambda: store.phones.online(address))
+    """POST: the handset is back, and what waited arrives."""
+    body = body_of(request, online)
+    return _deed(store, body, lambda: store.phones.online(body["address"]))
 
 
+@described(takes=_THREAD_OF_ONE, gives=HANDSET)
 def stop(store: Store, request: Request) -> dict[str, Any]:
-    """POST ``{address, sender?}``: STOP is sent to one sender, or to all that the handset knows."""
-    body = fields_of(request, "address", "sender")
-    address, sender = text_of(body, "address", needed=True) or "", text_of(body, "sender")
-    return _deed(store, address, lambda: store.phones.stop(address, sender))
+    """POST: STOP is sent to one sender, or to all that the handset knows."""
+    body = body_of(request, stop)
+    return _deed(store, body, lambda: store.phones.stop(body["address"], body.get("sender")))
 
 
 PATHS: dict[str, Ways] = {
@@ -84,12 +157,8 @@ PATHS: dict[str, Ways] = {
 }
 
 
-def _texts(body: dict[str, Any], name: str) -> list[str]:
-    value = body.get(name)
-    values = [] if value is None else value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) for one in values):
-        raise AdminError(f"{name}: is not text or a list of texts")
-    return values
+def _list_of(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def _done(deed: Callable[[], Any]) -> Any:
@@ -99,10 +168,10 @@ def _done(deed: Callable[[], Any]) -> Any:
         raise AdminError(str(error)) from error
 
 
-def _deed(store: Store, address: str, deed: Callable[[], Any]) -> dict[str, Any]:
+def _deed(store: Store, body: dict[str, Any], deed: Callable[[], Any]) -> dict[str, Any]:
     with store.lock:
         _done(deed)
-        return show(_phone(store, address))
+        return show(_phone(store, body["address"]))
 
 
 def _phone(store: Store, address: str) -> Phone:
@@ -158,6 +227,7 @@ def show_message(row: ChannelMessage) -> dict[str, Any]:
         "media": row.media,
         "subject": row.subject,
         "content_sid": row.content_sid,
+        "content": row.content,
         "status": row.status,
         "error_code": row.error_code,
         "reason": row.reason,

@@ -6,11 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler.emulator.handle import TABLES, locate
+from reconciler.emulator.handle import found_in, locate
 from reconciler.emulator.request_log import KEPT
 from reconciler.emulator.wire import date_text, form_of
 
-from .admin import Ways, count_in, query_of
+from .admin import Ways, count_in, described, query_of
+from .shapes import COUNT, DATE, SECONDS, TEXT, listed, named, or_null, record, table
 
 if TYPE_CHECKING:
     from reconciler.emulator.request_log import Entry
@@ -18,13 +19,38 @@ if TYPE_CHECKING:
     from reconciler.emulator.wire import Request, Response
 
 _LIMIT = 100
-_SECRETS = frozenset({"Certificate", "PrivateKey", "ApiKey", "Secret"})
+_SECRETS = frozenset({"Certificate", "PrivateKey", "ApiKey", "Secret", "Value"})
 _PASSWORD = re.compile(r"(?<=://)[^/?#@\s]*@")
 _HIDDEN = "(hidden)"
+_SID = re.compile(r"\b[A-Z]{2}[0-9a-f]{32}\b")
+_NAMED = ("sid", "conversation_sid")
 
 
+_CALL = named(
+    "Call",
+    record(
+        {
+            "number": COUNT,
+            "at": DATE,
+            "method": TEXT,
+            "host": TEXT,
+            "path": TEXT,
+            "query": TEXT,
+            "form": table(listed(TEXT)),
+            "operation": or_null(TEXT),
+            "sids": listed(TEXT),
+            "status": or_null(COUNT),
+            "error_code": or_null(COUNT),
+            "request_id": or_null(TEXT),
+            "duration_ms": SECONDS,
+        }
+    ),
+)
+
+
+@described(gives=record({"requests": listed(_CALL)}), query={"since": COUNT, "limit": COUNT})
 def listing(store: Store, request: Request) -> dict[str, Any]:
-    """GET ``?since=N&limit=N``: the latest calls of Twilio, oldest first, without credentials."""
+    """GET: the latest calls of Twilio, oldest first, without credentials."""
     query = query_of(request)
     since, limit = count_in(query, "since", 0), min(count_in(query, "limit", _LIMIT), KEPT)
     with store.lock:
@@ -48,6 +74,7 @@ def shown(entry: Entry) -> dict[str, Any]:
         "query": place.query,
         "form": _form(request),
         "operation": _operation(request),
+        "sids": _sids(place.path, response),
         "status": response.status if response else None,
         "error_code": _error_code(response),
         "request_id": response.headers.get("Twilio-Request-Id") if response else None,
@@ -64,14 +91,28 @@ def _form(request: Request) -> dict[str, list[str]]:
 
 
 def _operation(request: Request) -> str | None:
-    place = locate(request)
-    table = TABLES.get(place.product)
-    found = table.match(request.method, "/" + place.path[1:].partition("/")[2]) if table else None
+    found = found_in(locate(request), request.method)
     return found.operation.name if found and found.operation else None
+
+
+def _sids(path: str, response: Response | None) -> list[str]:
+    """Return what a call was about: the SIDs in its path, and those that the answer to a write gave."""
+    told = _told(response) if response is not None and response.status < 400 else {}
+    named = [told[name] for name in _NAMED if isinstance(told.get(name), str)]
+    return list(dict.fromkeys([*_SID.findall(path), *named]))
 
 
 def _error_code(response: Response | None) -> int | None:
     if response is None or response.status < 400:
         return None
-    code = json.loads(response.body).get("code")
+    code = _told(response).get("code")
     return code if isinstance(code, int) else None
+
+
+def _told(response: Response) -> dict[str, Any]:
+    """Return the object of an answer; a file that was served, or nothing, is none."""
+    try:
+        found = json.loads(response.body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -16,16 +16,21 @@ from reconciler.emulator.disk import FORMAT
 from reconciler.emulator.handle import TABLES
 from reconciler.emulator.wire import date_text
 
+from . import approvals as control_approvals
+from . import builds as control_builds
 from . import events as control_events
 from . import faults as control_faults
 from . import openapi as control_openapi
 from . import phones as control_phones
 from . import requests as control_requests
+from . import scenario as control_scenario
 from . import scene as control_page
+from . import specs as control_specs
 from . import state as control_state
 from . import webhooks as control_webhooks
-from .admin import Ways, respond
+from .admin import Ways, described, respond
 from .admin import answer as _json
+from .shapes import ANY, COUNT, DATE, TEXT, WHOLE, choice, record, table
 
 if TYPE_CHECKING:
     from reconciler.emulator.store import Store
@@ -74,22 +79,45 @@ def _ways(name: str) -> Ways | None:
     return _PATHS.get(name) or next((_PATHS[one] for one in templates if one in _PATHS), None)
 
 
+_COUNTED = record({"supported": COUNT, "stored": COUNT, "all": COUNT})
+_INFO = record(
+    {
+        "account_sid": TEXT,
+        "format": COUNT,
+        "seed": WHOLE,
+        "now": DATE,
+        "calls": COUNT,
+        "writes": COUNT,
+        "committed": COUNT,
+        "turned_away": COUNT,
+        "interrupted": COUNT,
+        "faults": COUNT,
+        "rows": COUNT,
+        "operations": table(_COUNTED),
+    }
+)
+
+
+@described(gives=record({"status": choice("ok"), "pid": COUNT}))
 def _health(_: Store, __: Request) -> dict[str, Any]:
     """GET: it lives."""
     return {"status": "ok", "pid": os.getpid()}
 
 
+@described(gives=record({"status": choice("ok")}))
 def _reset(store: Store, _: Request) -> dict[str, Any]:
     """POST: the world begins again, as empty as a new account."""
     store.reset()
     return {"status": "ok"}
 
 
+@described(gives=table(ANY))
 def _openapi(_: Store, __: Request) -> dict[str, Any]:
     """GET: this description."""
     return control_openapi.document(_PATHS, PREFIX)
 
 
+@described(gives=_INFO)
 def _info(store: Store, _: Request) -> dict[str, Any]:
     """GET: whose world it is, its time, and how much is in it."""
     with store.lock:
@@ -101,6 +129,7 @@ def _info(store: Store, _: Request) -> dict[str, Any]:
             "calls": store.calls,
             "writes": store.writes,
             "committed": store.committed,
+            "turned_away": store.faults.turned_away,
             "interrupted": store.faults.interrupted,
             "faults": len(store.faults.rules()),
             "rows": len(store.index.rows),
@@ -124,11 +153,15 @@ _PATHS: dict[str, Ways] = {
     "info": {"GET": _info},
     "reset": {"POST": _reset},
     "openapi.json": {"GET": _openapi},
+    **control_approvals.PATHS,
+    **control_builds.PATHS,
     **control_events.PATHS,
     **control_faults.PATHS,
     **control_page.PATHS,
     **control_phones.PATHS,
     **control_requests.PATHS,
+    **control_scenario.PATHS,
+    **control_specs.PATHS,
     **control_state.PATHS,
     **control_webhooks.PATHS,
     **limits.PATHS,

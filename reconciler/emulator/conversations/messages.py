@@ -1,6 +1,6 @@
 """Messages: turns calls on ``/Conversations/{…}/Messages`` into rows, and puts them on their way.
 
-Sources: OpenAPI of the Message resource, error pages 50503–50541, 50513 (observed), documented limits. An
+Sources: OpenAPI of the Message resource, error pages 50503–50542, 50513 (observed), documented limits. An
 index is never used twice; a message wakes an inactive conversation and starts its timers again (documented).
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.emulator import fields
+from reconciler.emulator.content import variants
 from reconciler.emulator.errors import ApiError
 from reconciler.emulator.ordered import Selection
 from reconciler.emulator.pages import page
 from reconciler.emulator.playing import delivery, rules
+from reconciler.emulator.playing.attachments import medium
 from reconciler.emulator.rows import Message
 from reconciler.emulator.wire import date_text
 
@@ -41,7 +43,7 @@ def create(call: Call) -> Reply:
     if not given.get("body") and media_sid is None and content_sid is None:
         raise ApiError(50503)
     if content_sid is not None:  # documented: then Body and MediaSid are ignored
-        given["body"] = media_sid = None
+        given["body"], media_sid = _words_of(store, content_sid, variables), None
     given |= {"media_sid": media_sid, "content_sid": content_sid, "content_variables": variables}
     given["media"] = [] if media_sid is None else [medium(media_sid)]
     author = rules.writer(store.participants(conversation), given.get("author") or "system")
@@ -56,8 +58,9 @@ def post(
     *,
     carried: bool = False,
 ) -> Message:
-    """Add a message and send it to all others; ``carried``: a group's channel has brought it to them."""
-    found = [] if carried else delivery.ways(store, conversation, author)
+    """Add a message and send it to all others; ``carried``: a group has it by its own channel already."""
+    ways = delivery.ways(store, conversation, author)
+    found = [way for way in ways if way.participant.proxy_address is not None] if carried else ways
     row = _built(store, conversation, given, author, len(found))
     store.insert(row)
     store.update(conversation, next_index=row.index + 1)
@@ -139,7 +142,7 @@ def _variables(form: Form, content_sid: str | None) -> str | None:
     if content_sid is None:
         raise ApiError(50528)
     try:
-        variables = fields.strict_json(value)
+        variables = fields.sound_json(value)
     except ValueError as error:
         raise ApiError(50527) from error
     if not isinstance(variables, dict):
@@ -151,6 +154,18 @@ def _variables(form: Form, content_sid: str | None) -> str | None:
     if any(len(str(item)) > 256 for item in variables.values()):
         raise ApiError(50541)
     return value
+
+
+def _words_of(store: Store, content_sid: str, variables: str | None) -> str | None:
+    """Return the body that a content gives a message; refuses what Conversations cannot send."""
+    content = store.content(content_sid)
+    if content is None:
+        raise ApiError(store.switches.unknown_content_code, f"There is no content {content_sid}")
+    if not variants.is_sendable(content):
+        raise ApiError(50542)
+    if store.switches.template_body == "null":
+        return None
+    return variants.text_of(content, fields.strict_json(variables or "{}"))
 
 
 def _built(
@@ -180,13 +195,6 @@ def _built(
         recipients=recipients,
         **{**filled, **given, "author": given.get("author") or "system"},
     )
-
-
-def medium(
-    sid: str, content_type: str = "application/octet-stream", name: str | None = None
-) -> dict[str, Any]:
-    """Return what a message tells of an attachment; its bytes are not here."""
-    return {"sid": sid, "size": 0, "content_type": content_type, "filename": name}
 
 
 def _delivery(store: Store, row: Message) -> dict[str, Any] | None:

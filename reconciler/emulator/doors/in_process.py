@@ -14,7 +14,6 @@ from urllib.parse import urlencode, urlsplit
 from reconciler.emulator.callbacks.courier import attend
 from reconciler.emulator.faults import Interrupted
 from reconciler.emulator.handle import handle
-from reconciler.emulator.limits import too_many
 from reconciler.emulator.wire import FORM_TYPE, Request
 
 if TYPE_CHECKING:
@@ -63,7 +62,10 @@ class InProcess:
         path = request.target.partition("?")[0]
         also = self._interceptor(self.calls, request.method, path) if self._interceptor else None
         with self._store.limits.flight() as fits:
-            response = await self._answered(request, also, timeout_s) if fits else too_many(self._store)
+            if fits:
+                response = await self._answered(request, also, timeout_s)
+            else:
+                response = self._store.faults.turn_away(request)
         return response.status, dict(response.headers), response.body
 
     async def _answered(self, request: Request, also: Effect | None, timeout_s: float) -> Response:

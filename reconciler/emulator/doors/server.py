@@ -27,7 +27,7 @@ from reconciler.emulator.control.admin import AdminError
 from reconciler.emulator.control.admin import answer as admin_answer
 from reconciler.emulator.control.events import stream_start, stream_text, wants_stream
 from reconciler.emulator.control.routes import PREFIX, control, is_control, name_of, stranger
-from reconciler.emulator.limits import too_many
+from reconciler.emulator.serverless.uploads import BODY_BYTES
 from reconciler.emulator.wire import Request
 
 from .page_files import is_page, page
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from reconciler.emulator.wire import Response
 
 _HOST = "127.0.0.1"
+_UPLOADS = "serverless-upload."
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 1.0
 _HEARTBEAT_S = 15.0
@@ -111,7 +112,7 @@ async def serve(
             method=incoming.method,
             target=incoming.raw_path,
             headers={name.lower(): value for name, value in incoming.headers.items()},
-            body=await _body(incoming),
+            body=await _body(incoming, inside or host),
             scheme="https" if inside else "http",
             host=inside or host,
         )
@@ -121,7 +122,7 @@ async def serve(
             response: Response | None = await _admin(store, request)
         else:
             with store.limits.flight() as fits:
-                response = await _answer(course_of(request)) if fits else too_many(store)
+                response = await _answer(course_of(request)) if fits else store.faults.turn_away(request)
         if response is None:
             if incoming.transport is not None:
                 incoming.transport.abort()
@@ -145,10 +146,21 @@ async def serve(
     return Server(url, bound, listener, hall, speaking, time, followers, carrying, outside, store)
 
 
-async def _body(incoming: web.BaseRequest) -> bytes:
-    """Return a body; a whole world may be longer than the 1 MiB of all others (and no web page can PUT)."""
-    is_world = (incoming.method, incoming.path) == ("PUT", f"{PREFIX}state")
-    return await (incoming.content if is_world else incoming).read()
+async def _body(incoming: web.BaseRequest, host: str) -> bytes:
+    """Return a body; a whole world may be longer than the 1 MiB of all others (and no web page can PUT).
+
+    An upload may be as long as Twilio's are; who sends more gets 413.
+    """
+    if (incoming.method, incoming.path) == ("PUT", f"{PREFIX}state"):
+        return await incoming.content.read()
+    if not host.startswith(_UPLOADS) and not incoming.path.startswith(f"/{_UPLOADS}"):
+        return await incoming.read()
+    found = bytearray()
+    async for chunk in incoming.content.iter_any():
+        found += chunk
+        if len(found) > BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(BODY_BYTES, len(found))
+    return bytes(found)
 
 
 def _own_tls(host: str) -> ssl.SSLContext:

@@ -33,7 +33,7 @@ export function bubble(item, actions) {
 function content(row, told) {
   return [
     row.subject && el("strong", { class: "subject" }, row.subject),
-    el("span", { class: "body" }, row.body ?? (row.content_sid ? `Template ${row.content_sid}` : "")),
+    el("span", { class: "body", dir: "auto" }, row.body ?? (row.content_sid ? `Template ${row.content_sid}` : "")),
     row.media.map((one) => el("span", { class: "media" }, `📎 ${one.filename ?? one.content_type}`)),
     el("span", { class: "ticks" }, el("span", { class: "when" }, timeOfDay(row.date)), " ", told.mark, " ", told.words),
   ];
@@ -77,7 +77,7 @@ function lost({ row, phone, participant }) {
   const code = row.error_code ? `${row.error_code} · ` : "";
   const why = row.explanation ?? "The channel did not deliver it.";
   return [
-    el("p", { class: "why" }, el("strong", {}, `${code}${row.direction === "sent" ? "unrouted" : row.status}`), ` ${why}.`),
+    el("p", { class: "why" }, el("strong", {}, `${code}${row.direction === "sent" ? "unrouted" : row.status}:`), ` ${why}.`),
     el(
       "details",
       {},

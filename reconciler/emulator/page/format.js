@@ -1,5 +1,6 @@
 // Times and numbers: turns seconds and addresses into what people read.
 
+const TURNING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc]/;
 const NUMBER = /^\+1(\d{3})(\d{3})(\d{4})$/;
 
 /** Return a duration such as `23 h 59 min`, `4 min 10 s`; never below zero. */
@@ -46,5 +47,10 @@ export function channelName(address) {
 
 /** Return what a conversation is called. */
 export function title(conversation) {
-  return conversation.friendly_name || conversation.unique_name || conversation.sid;
+  return isolated(conversation.friendly_name || conversation.unique_name || conversation.sid);
+}
+
+/** Return a name that cannot turn the words around it, whichever way it is written or says to write. */
+export function isolated(name) {
+  return TURNING.test(name) ? `\u2068${name.replaceAll("\u2069", "")}\u2069` : name;
 }

@@ -9,26 +9,27 @@ const KEPT = 1000;
 const AGAIN_MS = 1000;
 
 /**
- * Follow the world: `paths()` are those to ask, `{scene, requests}` (the latter null where nobody looks), and
- * `changed({scene, events, requests, online})` is told each time.
+ * Follow the world: `paths()` are those to ask, `{scene, rows}` (the latter null where nobody looks), and
+ * `changed({scene, events, rows, online})` is told each time; `rows` has
+ * what was answered there so far, one name for each path.
  */
 export function follow(paths, changed) {
-  const state = { scene: null, events: [], requests: [], online: false };
+  const state = { scene: null, events: [], rows: {}, online: false };
   let asked_at = performance.now();
   let asking = null;
   let again = false;
 
   async function ask() {
     const wanted = paths();
-    const [scene, events, calls] = await Promise.all([
+    const [scene, events, rows] = await Promise.all([
       admin(wanted.scene),
       admin(`events?since=${lastOf(state.events)}`),
-      wanted.requests && admin(wanted.requests),
+      wanted.rows && admin(wanted.rows),
     ]);
     asked_at = performance.now();
     const began = scene.last_event < lastOf(state.events) || events.some((one) => one.type === "world.reset");
     state.events = [...(began ? [] : state.events), ...sinceReset(events)].slice(-KEPT);
-    state.requests = calls?.requests ?? state.requests;
+    state.rows = { ...state.rows, ...rows };
     state.scene = scene;
     state.online = true;
     changed(state);

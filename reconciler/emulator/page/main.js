@@ -9,9 +9,12 @@ import { link, linked } from "./link.js";
 import { follow } from "./live.js";
 import { participantOf } from "./people.js";
 import { phone } from "./phone.js";
+import { copier } from "./picture.js";
 import { post } from "./post.js";
 import { route } from "./route.js";
 import { ruler } from "./ruler.js";
+import { saver } from "./scenario.js";
+import { specs } from "./specs.js";
 
 const LARGE = 2;
 let view = linked();
@@ -22,6 +25,7 @@ let trouble = "";
 const actions = {
   show: (sid) => look({ conversation: sid, message: "" }),
   select: (sid) => look({ message: sid && sid !== view.message ? sid : "" }),
+  find: (conversation, message) => look({ message, ...(conversation && conversation !== shown() ? { conversation } : {}) }),
   drawer: (name) => look({ drawer: name }),
   tutorial: (number) => look({ tutorial: number }),
   reveal(address) {
@@ -37,6 +41,7 @@ const actions = {
   deed: (name, address, sender) => admin(`phones/${name}`, { address, sender }).then(live.refresh),
   reach: (one) => admin(`phones/${one.online ? "offline" : "online"}`, { address: one.address }).then(live.refresh),
   pass: (seconds) => admin("clock/advance", { seconds }).then(live.refresh),
+  replay: (id) => admin(`webhooks/${id}/replay`, {}).then(live.refresh),
   freeze: (still) => admin("clock", { mode: still ? "frozen" : "real" }, "PUT").then(live.refresh),
   post: (sid, form) => twilio(state.scene.account, "POST", `Conversations/${sid}/Messages`, form),
 };
@@ -48,29 +53,37 @@ const parts = {
   post: post(actions),
   ruler: ruler(actions),
   drawer: drawer(actions),
+  specs: specs(() => draw()),
 };
 const chooser = el("select", { id: "choose", onchange: () => actions.show(chooser.value) });
 const stateTag = el("span", { class: "tag state" });
 const online = el("span", { class: "tag lost", role: "status" });
-const learn = el("button", { type: "button", onclick: () => actions.tutorial("1") }, icon("play"), "Tutorial");
+const learn = el("button", { type: "button", class: "terse", title: "Tutorial", onclick: () => actions.tutorial("1") }, icon("play"), el("span", {}, "Tutorial"));
 const phones = el("div", { class: "phones" });
 const between = el("div", { class: "between" }, parts.route.node, parts.post.node);
 const stage = el("div", { class: "stage" }, phones, between);
+const shot = copier(stage);
+const scenario = saver();
 
 document.getElementById("top").append(
   el("h1", { class: "brand" }, icon("mask"), el("span", {}, "reconciler ", el("strong", {}, "emulator"))),
   el("div", { class: "chosen" }, el("label", { for: "choose" }, "Conversation"), chooser, stateTag),
   online,
+  shot.said,
+  scenario.said,
   learn,
+  shot.node,
+  scenario.node,
   parts.drawer.opener,
 );
-document.getElementById("main").replaceChildren(parts.lesson.node, parts.welcome.node, stage);
-document.getElementById("bottom").append(parts.ruler.node, parts.drawer.node);
+document.getElementById("main").replaceChildren(parts.specs.node, parts.lesson.node, parts.welcome.node, stage);
+document.getElementById("side").append(parts.drawer.node);
+document.getElementById("bottom").append(parts.ruler.node);
 
 const live = follow(
   () => ({
     scene: `page?conversation=${encodeURIComponent(view.conversation)}`,
-    requests: view.drawer === "requests" ? "requests?limit=200" : null,
+    rows: parts.drawer.path(view.drawer),
   }),
   (found) => {
     state = found;
@@ -83,7 +96,11 @@ function look(change) {
   view = { ...view, ...change };
   link(view);
   draw();
-  if ("conversation" in change || change.drawer === "requests") live.refresh();
+  if ("conversation" in change || parts.drawer.path(change.drawer)) live.refresh();
+}
+
+function shown() {
+  return state.scene.conversation?.sid;
 }
 
 function messageOf(scene) {
@@ -93,10 +110,11 @@ function messageOf(scene) {
 
 function draw() {
   if (!state) return;
-  const { scene, events, requests } = state;
-  const given = { scene, events, requests, view, ahead_s, now_s: live.now_s(), message: messageOf(scene) };
+  const { scene, events, rows } = state;
+  const given = { scene, events, rows, view, ahead_s, now_s: live.now_s(), message: messageOf(scene), specs: parts.specs.known() };
   document.body.dataset.ready = state.online ? "yes" : "no";
   text(online, state.online ? trouble : "The emulator does not answer; trying again");
+  parts.specs.update(state);
   top_(scene);
   const is_empty = !scene.conversation;
   parts.welcome.node.hidden = !is_empty || Boolean(view.tutorial);
@@ -106,6 +124,8 @@ function draw() {
   parts.ruler.update(given);
   parts.ruler.node.hidden = is_empty;
   parts.drawer.update(given);
+  shot.update(given);
+  scenario.update(given);
   if (is_empty) return;
   parts.post.node.hidden = Boolean(view.tutorial);
   parts.route.update(given);
@@ -139,4 +159,4 @@ addEventListener("unhandledrejection", (event) => {
   trouble = event.reason.message; // told until the next scene
   draw();
 });
-setInterval(() => (view.drawer === "requests" ? live.refresh() : draw()), 1000); // reading calls are no events
+setInterval(() => (parts.drawer.path(view.drawer) ? live.refresh() : draw()), 1000); // what a tab asks for makes no events

@@ -1,6 +1,6 @@
 // Who is who: turns participants and their attributes into names, keys and lines of YAML.
 
-import { channel, number } from "./format.js";
+import { channel, isolated, number } from "./format.js";
 
 function attributesOf(participant) {
   try {
@@ -11,17 +11,22 @@ function attributesOf(participant) {
   }
 }
 
+/** Return the mark that `reconciler` left in the attributes of what it made: `{o: stack, e: environment, k: key}`. */
+export function markOf(thing) {
+  const mark = attributesOf(thing).reconciler;
+  return mark && typeof mark === "object" && typeof mark.k === "string" ? mark : null;
+}
+
 /** Return the key of a thing in its specs, as whoever created it left it in its attributes; null without one. */
 export function specKey(participant) {
-  const key = attributesOf(participant).reconciler?.k;
-  return typeof key === "string" && key ? key.slice(key.lastIndexOf("/") + 1) : null;
+  return markOf(participant)?.k || null;
 }
 
 /** Return what a participant is called: its key, role or identity, else its number. */
 export function nameOf(participant) {
   const role = attributesOf(participant).role;
   const known = specKey(participant) ?? (typeof role === "string" && role ? role : null);
-  return known ?? participant.identity ?? number(participant.address ?? participant.projected_address);
+  return isolated(known ?? participant.identity ?? number(participant.address ?? participant.projected_address));
 }
 
 /** Return the participant of a handset in a conversation, null for none. */
@@ -37,10 +42,10 @@ export function othersOf(conversation, address) {
 /** Return the author of a message by name; `system` and free texts are themselves. */
 export function authorOf(conversation, message) {
   const found = conversation.participants.find((one) => one.sid === message.participant_sid);
-  return found ? nameOf(found) : message.author;
+  return found ? nameOf(found) : isolated(message.author ?? "");
 }
 
-/** Return the YAML line that a participant comes from, in the words of the specs. */
+/** Return the YAML line that a participant could come from, in the words of the specs. */
 export function yamlLine(participant) {
   const key = quoted(specKey(participant) ?? keyOf(nameOf(participant)));
   if (participant.identity) return `${key}: {identity: ${quoted(participant.identity)}}`;
@@ -49,7 +54,7 @@ export function yamlLine(participant) {
   return `${key}: {address: "${bare}", via: ${via(participant)}}`;
 }
 
-/** Return the line of `senders:` that a participant's `via` means. */
+/** Return the line of `senders:` that its `via` would mean. */
 export function senderLine(participant) {
   return `${via(participant)}: ${quoted(participant.proxy_address)}`;
 }

@@ -11,6 +11,9 @@ export function phone(item, actions) {
   const id = `phone-${address.replace(/\W/g, "")}`;
   let latest = item;
   let chosen = "";
+  let sought = "";
+  let is_at_end = true;
+  let height_px = 0;
 
   const owner = el("h2", { id });
   const line = el("p", { class: "own" });
@@ -42,6 +45,13 @@ export function phone(item, actions) {
     }
   });
   log.addEventListener("keydown", roam);
+  log.addEventListener("scroll", () => {
+    if (log.clientHeight === height_px) is_at_end = log.scrollTop + height_px >= log.scrollHeight - 4;
+  });
+  new ResizeObserver(() => {
+    height_px = log.clientHeight;
+    if (is_at_end) log.scrollTop = log.scrollHeight; // the latest stays in sight
+  }).observe(log);
 
   const screen = el(
     "div",
@@ -134,6 +144,14 @@ export function phone(item, actions) {
     const items = rows.map((row) => ({ ...next, row, selected: row === selected, is_stop: row === first }));
     keep(list, items, (one) => one.row.sid, (one) => bubble(one, actions));
     if (list.childElementCount > before) log.scrollTop = log.scrollHeight;
+    if (view.message !== sought) seek(list.children[rows.indexOf(selected)]);
+    sought = view.message;
+  }
+
+  function seek(line) {
+    if (!line) return;
+    const [top, bottom] = [line.offsetTop - log.scrollTop, line.offsetTop + line.offsetHeight - log.scrollTop];
+    if (top < 0 || bottom > log.clientHeight) log.scrollTop = line.offsetTop - 12;
   }
 
   function header(next, shown, revealed) {
@@ -143,7 +161,7 @@ export function phone(item, actions) {
     const masked = is_group ? "a group: its members see each other" : "real peer hidden";
     redraw(peer, [shown?.sender, revealed, others], () => [
       el("strong", {}, shown ? number(shown.sender) : "Nobody yet"),
-      el("span", { class: revealed ? "real" : "masked" }, revealed ? others.map(person).join(", ") || "nobody else" : masked),
+      el("span", { class: revealed ? "real" : "masked" }, revealed ? (others.length ? others.map(person) : "nobody else") : masked),
     ]);
     reveal.hidden = is_group;
     attribute(reveal, "aria-checked", revealed);
@@ -161,7 +179,7 @@ export function phone(item, actions) {
 
 function person(participant) {
   const address = participant.address ?? participant.projected_address;
-  return address ? `${nameOf(participant)} ${number(address)}` : `${nameOf(participant)} (chat)`;
+  return el("span", { class: "person" }, el("span", {}, nameOf(participant)), ` ${address ? number(address) : "(chat)"} `);
 }
 
 function threadsIn(select, threads, shown) {

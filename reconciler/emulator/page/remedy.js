@@ -4,12 +4,18 @@ import { channelName, plain } from "./format.js";
 import { nameOf, specKey } from "./people.js";
 
 const OUTSIDE_WINDOW = 63016;
+const UNAPPROVED = 63027;
 const OPTED_OUT = 21610;
+const NOT_SHOWN = 63021;
+const NOT_FILLED = 63028;
 
 /** Return `{words, call, yaml}` for a row of a handset; `call` and `yaml` are lists of lines, maybe empty. */
 export function remedy(row, phone, participant) {
+  if (row.content_sid && [OUTSIDE_WINDOW, UNAPPROVED].includes(row.error_code)) return approval(row.content_sid);
   if (row.error_code === OUTSIDE_WINDOW) return template(phone, participant);
   if (row.error_code === OPTED_OUT) return only("The handset decides: it has to send START before it is written to.");
+  if (row.error_code === NOT_SHOWN) return only("Add twilio/text to the types of the content: every channel can show that.");
+  if (row.error_code === NOT_FILLED) return values(row.content_sid);
   if (row.reason === "closed") return successor();
   if (row.reason === "no_conversation" || row.reason === "not_ours") return membership(row, phone);
   if (row.reason === "initializing") return only("Wait until the conversation is active, then write again.");
@@ -27,6 +33,27 @@ function template(phone, participant) {
     words: `Let ${who} write first, which opens the window for 24 hours; or post an approved template. SMS has no window.`,
     call: ["POST …/Messages", "ContentSid=HX…", 'ContentVariables={"1": "…"}'],
     yaml: ["participants:", `  ${key}:`, `    address: "${plain(phone.address)}"`, "    via: sms"],
+  };
+}
+
+function approval(sid) {
+  return {
+    words: "Outside the window this content passes once it is approved. Submit it, and say here what becomes of that.",
+    call: [
+      `POST …/Content/${sid}/ApprovalRequests/whatsapp`,
+      '{"name": "…", "category": "UTILITY"}',
+      `PUT ${location.origin}/_emulator/approvals/${sid}`,
+      '{"status": "approved"}',
+    ],
+    yaml: [],
+  };
+}
+
+function values(sid) {
+  return {
+    words: "Give each placeholder of the content a value, or a default where the content is made.",
+    call: ["POST …/Messages", `ContentSid=${sid}`, 'ContentVariables={"1": "…"}'],
+    yaml: [],
   };
 }
 

@@ -4,6 +4,7 @@ import { reach } from "./bubble.js";
 import { el, redraw } from "./dom.js";
 import { channelName, plain } from "./format.js";
 import { authorOf, nameOf, senderLine, yamlLine } from "./people.js";
+import { placeOf, written } from "./specs.js";
 
 const GONE = ["failed", "undelivered"];
 
@@ -14,13 +15,14 @@ export function route() {
   const node = el("section", { class: "route card", "aria-labelledby": "route-title" });
   node.append(el("h2", { id: "route-title" }, "The mask"), head, pairs);
 
-  function update({ scene, message }) {
+  function update({ scene, message, specs }) {
     const { conversation, phones } = scene;
     const wrote = phones.some((one) => one.threads.some((thread) => thread.messages.some(isFrom(message))));
     redraw(head, [message, wrote, conversation.participants.length], () => told(conversation, message, wrote));
     const people = [...conversation.participants].sort((one, other) => Boolean(other.address) - Boolean(one.address));
-    redraw(pairs, [people, message, wrote], () =>
-      people.map((one) => pair(one, part(one, message, wrote))),
+    const lines = people.map((one) => written(specs, conversation, one));
+    redraw(pairs, [people, message, wrote, lines], () =>
+      people.map((one, at) => pair(one, part(one, message, wrote), lines[at])),
     );
   }
 
@@ -70,17 +72,35 @@ function unsent({ address, proxy_address: proxy }) {
   return proxy ? "not sent there" : "a member of the group, which brings it there by itself";
 }
 
-function pair(participant, { lit, words }) {
+function pair(participant, { lit, words }, line) {
   const { address, proxy_address: proxy } = participant;
   return el(
     "li",
     { class: `pair ${lit}` },
     el("p", { class: "who" }, el("strong", {}, nameOf(participant)), " ", el("span", { class: "tag" }, address ? channelName(address) : participant.identity ? "chat" : "group")),
     address && el("p", { class: "wire" }, el("code", {}, plain(address)), wire(), el("code", {}, proxy ? plain(proxy) : "group")),
-    (lit || !words) && el("pre", { class: "yaml", tabindex: "0", "aria-label": `Specs of ${nameOf(participant)}` }, yamlLine(participant),
-      proxy && el("span", { class: "sender" }, `\n# senders: ${senderLine(participant)}`)),
+    (lit || !words) && (line ? asWritten(participant, line) : asItWouldBe(participant)),
     words && el("p", { class: "did" }, words),
   );
+}
+
+/** Return the true lines of the specs that a pair comes from, each below its file and line. */
+function asWritten(participant, line) {
+  const both = [line, line.sender].filter(Boolean);
+  return yaml(participant, both.map((one, at) => [at ? "\n" : "", quiet(`# ${at ? "its sender: " : ""}${placeOf(one)}\n`), one.text]));
+}
+
+function asItWouldBe(participant) {
+  const sender = participant.proxy_address && `\n# senders: ${senderLine(participant)}`;
+  return yaml(participant, [quiet("# how it would be written\n"), yamlLine(participant), sender && quiet(sender)]);
+}
+
+function yaml(participant, content) {
+  return el("pre", { class: "yaml", tabindex: "0", "aria-label": `Specs of ${nameOf(participant)}` }, content);
+}
+
+function quiet(text) {
+  return el("span", { class: "sender" }, text);
 }
 
 function wire() {

@@ -9,6 +9,7 @@ import { nameOf, participantOf } from "./people.js";
 const SPAN_H = 72;
 const NEAR_S = 1.5 * 3600;
 const LABEL_S = 16 * 3600;
+const LATE_S = 54 * 3600;
 const STEP_H = 0.25;
 
 /** Return the part with the ruler; `actions.ahead(seconds)` previews, `actions.pass(seconds)` lets time pass. */
@@ -88,7 +89,7 @@ export function ruler(actions) {
       update({ group, lane }) {
         const [due] = group;
         placed(node, due.at_s - latest.now_s);
-        node.className = `due ${due.what}${lane ? " upper" : ""}${due.at_s <= reached_s() ? " reached" : ""}`;
+        node.className = `due ${due.what}${lane ? " upper" : ""}${due.at_s - latest.now_s > LATE_S ? " late" : ""}${due.at_s <= reached_s() ? " reached" : ""}`;
         const all = group.map((one) => `${words(one, latest.scene)}, ${moment(one.at_s)}`);
         const more = group.length > 1 ? ` + ${group.length - 1} more` : "";
         redraw(label, [words(due, latest.scene), all], ([first]) => [first + more, el("span", { class: "unseen" }, all.join("; "))]);
@@ -126,12 +127,13 @@ function laned(groups) {
 
 /** Tell whether something due is of the conversation that is looked at. */
 function isOurs(due, { conversation }) {
+  if (due.build) return false;
   if (due.conversation) return due.conversation.sid === conversation?.sid;
   return participantOf(conversation, due.address)?.proxy_address === due.sender;
 }
 
 function keyOf([due]) {
-  return [due.what, due.address, due.sender, due.conversation?.sid].join(" ");
+  return [due.what, due.address, due.sender, due.name, due.conversation?.sid, due.build?.sid].join(" ");
 }
 
 function words(due, scene) {
@@ -139,6 +141,8 @@ function words(due, scene) {
     const known = participantOf(scene.conversation, due.address);
     return `${known ? nameOf(known) : number(due.address)}: window shuts`;
   }
+  if (due.what === "approval") return `Template ${due.name}: ${due.verdict}`;
+  if (due.build) return `Build of ${due.build.service}: ${due.build.verdict}`;
   return `${title(due.conversation)}: ${due.what === "inactive" ? "falls inactive" : "closes"}`;
 }
 

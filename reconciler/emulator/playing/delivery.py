@@ -15,7 +15,7 @@ from reconciler.emulator.conversations.addresses import channel_of
 from reconciler.emulator.events import Cause
 from reconciler.emulator.rows import ChannelMessage, Handset, Receipt
 
-from . import rules
+from . import rules, templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .rules import Leg
 
+_OF_WINDOW = (rules.OUTSIDE_WINDOW, rules.UNAPPROVED)
 _SOURCES = {"sms": "SMS", "whatsapp": "WhatsApp", "rcs": "RCS", "messenger": "Messenger", "email": "EMAIL"}
 
 
@@ -86,8 +87,8 @@ def mirror(
     """
     for participant in store.participants(conversation):
         address = participant.address
-        if address is None or address == author or address not in addresses:
-            continue
+        if participant.proxy_address or address is None or address == author or address not in addresses:
+            continue  # who has a proxy of their own is sent it by that
         to = tuple(one for one in addresses if one != author)
         leg = rules.Leg(participant, address, author, rules.group_peer(addresses, address), to)
         row = _carried(store, message, leg)
@@ -95,10 +96,34 @@ def mirror(
         _arm(store, row)
 
 
+def reply(store: Store, address: str, sender: str, body: str) -> None:
+    """Put a message of Twilio's own on its way, which is in no conversation and has no receipt."""
+    row = ChannelMessage(
+        sid=store.mint(rules.sid_prefix("sms", has_media=False), "/Replies", f"{address}|{sender}"),
+        seq=store.next_seq(),
+        address=address,
+        peer=sender,
+        direction="outbound",
+        from_=sender,
+        to=[address],
+        body=body,
+        media=[],
+        subject=None,
+        content_sid=None,
+        status="queued",
+        date_created=store.today(),
+        due_s=store.now_s(),
+        reason="keyword_reply",
+    )
+    store.insert(row)
+    _arm(store, row)
+
+
 def _carried(store: Store, message: Message, leg: Leg) -> ChannelMessage:
     handset(store, leg.address)
     channel = channel_of(leg.address)
-    prefix = rules.sid_prefix(channel, has_media=bool(message.media))
+    shown = templates.carried(store, message, channel or "sms")
+    prefix = rules.sid_prefix(channel, has_media=bool(shown["media"]))
     return ChannelMessage(
         sid=store.mint(prefix, "/Messages", f"{message.sid}|{leg.participant.sid}"),
         seq=store.next_seq(),
@@ -107,16 +132,14 @@ def _carried(store: Store, message: Message, leg: Leg) -> ChannelMessage:
         direction="outbound",
         from_=leg.from_,
         to=list(leg.to),
-        body=message.body,
-        media=list(message.media),
         subject=message.subject,
-        content_sid=message.content_sid,
         status="queued",
         date_created=store.today(),
         due_s=store.now_s(),
         conversation_sid=message.conversation_sid,
         message_sid=message.sid,
         participant_sid=leg.participant.sid,
+        **shown,
     )
 
 
@@ -142,7 +165,7 @@ def _go_on(store: Store, sid: str, due_s: float) -> None:
 def _leave(store: Store, row: ChannelMessage) -> None:
     refused = 0 if row.receipt_sid is None else _refusal(store, row)
     if refused:
-        status = store.switches.window_status if refused == rules.OUTSIDE_WINDOW else "failed"
+        status = store.switches.window_status if refused in _OF_WINDOW else "failed"
         become(store, row, status, refused)
         return
     due_s = store.now_s() + store.switches.delivery_delay_s
@@ -151,13 +174,14 @@ def _leave(store: Store, row: ChannelMessage) -> None:
 
 
 def _refusal(store: Store, row: ChannelMessage) -> int:
-    found = handset(store, row.address)
-    return rules.refusal(
-        channel_of(row.address),
-        template=row.content_sid is not None,
-        window_open=rules.is_open(found.inbound_s.get(row.peer), store.now_s()),
-        opted_out=is_opted_out(store, row.address, row.from_),
-    )
+    is_open = rules.is_open(handset(store, row.address).inbound_s.get(row.peer), store.now_s())
+    opted_out = is_opted_out(store, row.address, row.from_)
+    found = rules.refusal(channel_of(row.address), window_open=is_open, opted_out=opted_out)
+    if found == rules.OUTSIDE_WINDOW and row.content_sid is None and store.switches.template_by_body:
+        templates.recognise(store, row)
+    if row.content_sid is None or found == rules.OPTED_OUT:
+        return found
+    return templates.refusal(store, row, window_open=is_open)
 
 
 def become(

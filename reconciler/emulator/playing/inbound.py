@@ -1,8 +1,8 @@
 """Messages from handsets: turns what somebody wrote to a sender of ours into a message of a conversation.
 
 Documented (inbound autocreation): the one open conversation with this address and this sender takes the
-message before anything else; a group is found by the set of all its addresses; else the sender's address
-configuration may create a conversation. Where nothing takes it, it stays unrouted, with its reason.
+message before anything else; a group is found by the set of all its addresses; else a conversation may be
+created (``autocreation``). Where nothing takes it, it stays unrouted, with its reason.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.emulator import fields
-from reconciler.emulator.conversations import bindings, conversations, messages, participants, webhooks
+from reconciler.emulator.conversations import bindings, messages
 from reconciler.emulator.conversations.addresses import channel_of
-from reconciler.emulator.conversations.participants import Draft
 from reconciler.emulator.errors import ApiError
 from reconciler.emulator.events import Cause
 from reconciler.emulator.rows import ChannelMessage
 
-from . import delivery, rules
+from . import autocreation, delivery, keywords, rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.emulator.rows import AddressConfiguration, Conversation, Participant, Service
+    from reconciler.emulator.rows import Conversation, Participant
     from reconciler.emulator.store import Store
 
 Route = tuple["Conversation", "Participant"]
@@ -59,15 +58,17 @@ def receive(store: Store, written: Written) -> ChannelMessage:
     """Take in a message; what comes back says which conversation has it, or why none."""
     with store.events.caused_by(Cause(delivery.source_of(written.from_), "EVENT")):
         row = _arrived(store, written)
-        keyword = _heed_keyword(store, written)
-        if keyword and not store.switches.keyword_is_message:
-            store.update(row, reason="keyword")
-            return row
-        route = "refused" if written.refused else _routed(store, written)
+        reply = keywords.heed(store, written)
+        if keywords.is_swallowed(store, written):
+            route: Route | str = "keyword"
+        else:
+            route = "refused" if written.refused else _routed(store, written)
         if isinstance(route, str):
             store.update(row, reason=route)
         else:
             _hand_over(store, row, written, *route)
+        if reply:
+            delivery.reply(store, written.from_, written.peer, reply)
         return row
 
 
@@ -94,31 +95,11 @@ def _arrived(store: Store, written: Written) -> ChannelMessage:
     return row
 
 
-def _heed_keyword(store: Store, written: Written) -> str | None:
-    """Opt out or in by SMS, as the account's default keywords do (documented); help is left unanswered."""
-    if channel_of(written.from_) != "sms" or len(written.to) != 1:
-        return None
-    keyword = rules.keyword_of(written.body)
-    scope = rules.ALL_SENDERS if store.switches.opt_out_scope == "account" else written.peer
-    handset = delivery.handset(store, written.from_)
-    if keyword == "stop" and scope not in handset.opted_out:
-        store.update(handset, opted_out=[*handset.opted_out, scope])
-    if keyword == "start" and scope in handset.opted_out:
-        store.update(handset, opted_out=[one for one in handset.opted_out if one != scope])
-    return keyword
-
-
-def is_swallowed(store: Store, written: Written) -> bool:
-    """Tell whether a message is a keyword that goes no further."""
-    is_plain = channel_of(written.from_) == "sms" and len(written.to) == 1
-    return is_plain and not store.switches.keyword_is_message and rules.keyword_of(written.body) is not None
-
-
 # Finding the conversation
 
 
 def _routed(store: Store, written: Written) -> Route | str:
-    return found(store, written) or _created(store, written) or _missing(store, written)
+    return found(store, written) or autocreation.created(store, written) or _missing(store, written)
 
 
 def found(store: Store, written: Written) -> Route | str | None:
@@ -167,81 +148,6 @@ def _missing(store: Store, written: Written) -> str:
     services = [row.sid for row in store.index.services]
     rows = (row for sid in services for row in store.index.by_address.get((sid, address), ()))
     return "closed" if any(row.proxy_address == sender for row in rows) else "no_conversation"
-
-
-# Autocreation
-
-
-def planned(store: Store, written: Written) -> tuple[AddressConfiguration, Service] | None:
-    """Return by which address configuration a conversation would be created, and in which service."""
-    config = next(
-        (
-            config
-            for sender in written.to
-            if (config := store.index.address_configuration_of.get(sender)) and config.enabled
-        ),
-        None,
-    )
-    size = len(set(written.addresses))
-    if config is None or (len(written.to) > 1 and not bindings.GROUP_MIN <= size <= bindings.GROUP_MAX):
-        return None
-    default_sid = store.configuration.default_chat_service_sid
-    service = store.service(config.conversation_service_sid or default_sid) or store.service(default_sid)
-    return None if service is None else (config, service)
-
-
-def binding(written: Written, config: AddressConfiguration) -> dict[str, str]:
-    """Return the pair that a conversation is created for, as events tell it."""
-    return {
-        "MessagingBinding.Address": written.from_,
-        "MessagingBinding.ProxyAddress": config.channel_address,
-        "MessagingBinding.AuthorAddress": written.from_,
-    }
-
-
-def _created(store: Store, written: Written) -> Route | None:
-    """Create a conversation as the address configuration of the sender says (documented), or nothing."""
-    plan = planned(store, written)
-    if plan is None:
-        return None
-    config, service = plan
-    name = written.changes.get("friendly_name")
-    wanted = conversations.Wanted({"friendly_name": name} if name else {}, None, has_timers=False)
-    conversation = conversations.built(store, service.sid, wanted)
-    source = delivery.source_of(written.from_)
-    with store.events.caused_by(Cause(source, "EVENT", binding=binding(written, config))):
-        conversations.add(store, conversation)
-    _attach_target(store, conversation, config)
-    rows = [participants.attach(store, service, conversation, draft) for draft in _drafts(written, config)]
-    return conversation, rows[0]
-
-
-def _drafts(written: Written, config: AddressConfiguration) -> list[Draft]:
-    """Return who is in a new conversation, the writer first: one person, or everybody in the group."""
-
-    def draft(address: str | None, proxy: str | None, projected: str | None) -> Draft:
-        return Draft(None, address, proxy, projected, "{}", None, {})
-
-    if len(written.to) == 1:
-        return [draft(written.from_, config.channel_address, None)]
-    others = [one for one in written.to if one != config.channel_address]
-    members = [draft(one, None, None) for one in (written.from_, *others)]
-    return [*members, draft(None, None, config.channel_address)]
-
-
-def _attach_target(store: Store, conversation: Conversation, config: AddressConfiguration) -> None:
-    """Give a new conversation the configuration's webhook or flow (documented)."""
-    if config.creation_type == "webhook" and config.webhook_url:
-        given: dict[str, Any] = {
-            "hook_url": config.webhook_url,
-            "method": config.webhook_method or "POST",
-            "words": list(config.webhook_filters or ()),
-        }
-    elif config.creation_type == "studio" and config.studio_flow_sid:
-        given = {"flow_sid": config.studio_flow_sid}
-    else:
-        return
-    store.insert(webhooks.built(store, conversation, config.creation_type, given))
 
 
 # Handing over

@@ -11,18 +11,16 @@ A handset is an address: a number by SMS (``+15550100301``) or one of WhatsApp (
 from __future__ import annotations
 
 import contextlib
-import mimetypes
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.emulator.conversations import messages
 from reconciler.emulator.conversations.addresses import channel_of
 
-from . import delivery, inbound, rules
+from . import attachments, delivery, inbound, rules
 from .inbound import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reconciler.emulator.rows import ChannelMessage, Handset
     from reconciler.emulator.store import Store
@@ -126,13 +124,14 @@ class Phones:
         from_: str,
         to: str | Sequence[str],
         body: str | None = None,
-        media: Sequence[str] = (),
+        media: Sequence[str | Mapping[str, Any]] = (),
         subject: str | None = None,
     ) -> ChannelMessage:
         """Write from a handset to a sender of ours, or by SMS to all others of a group.
 
         Returns the message as the channel took it: ``conversation_sid`` says where it is, or ``reason`` why
-        it is nowhere. ``media`` are URLs. No pre-event webhook is asked. Raises PhoneError.
+        it is nowhere. ``media`` are URLs, or say what they are: ``{url, content_type?, size?, filename?}``.
+        No pre-event webhook is asked. Raises PhoneError.
         """
         return self.take(self.written(from_, to, body, media, subject))
 
@@ -141,7 +140,7 @@ class Phones:
         from_: str,
         to: str | Sequence[str],
         body: str | None = None,
-        media: Sequence[str] = (),
+        media: Sequence[str | Mapping[str, Any]] = (),
         subject: str | None = None,
     ) -> Written:
         """Check what ``send`` would send. Raises PhoneError."""
@@ -149,12 +148,13 @@ class Phones:
         _check_route(from_, receivers)
         if not body and not media:
             raise PhoneError("a message has a body or media")
-        if body is not None and len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES:
-            raise PhoneError("the body is longer than 32 KB")
+        if wrong := attachments.problem(media):
+            raise PhoneError(wrong)
+        _check_body(body or "")
         if not self[from_].online:
             raise PhoneError(f"{from_} is offline")
         with self._store.lock:
-            return Written(from_, receivers, body or None, self._media(media), subject)
+            return Written(from_, receivers, body or None, attachments.from_urls(self._store, media), subject)
 
     def take(self, written: Written) -> ChannelMessage:
         """Let what was written arrive."""
@@ -187,14 +187,6 @@ class Phones:
             if online:
                 delivery.come_online(self._store, address)
 
-    def _media(self, urls: Sequence[str]) -> list[dict[str, Any]]:
-        found = []
-        for url in urls:
-            kind = mimetypes.guess_type(url)[0] or "application/octet-stream"
-            sid = self._store.mint("ME", "/Media", url)
-            found.append(messages.medium(sid, kind, url.rpartition("/")[2] or None))
-        return found
-
     @contextlib.contextmanager
     def _at_work(self) -> Iterator[None]:
         with self._store.lock:
@@ -208,6 +200,15 @@ def _checked(address: str) -> str:
     if channel_of(address) is None:
         raise PhoneError(f"{address!r} is no address: give +15550100301 or whatsapp:+15550100301")
     return address
+
+
+def _check_body(body: str) -> None:
+    try:
+        size = len(body.encode())
+    except UnicodeEncodeError as error:
+        raise PhoneError("the body is not text, it has half a character") from error
+    if size > MAX_BODY_BYTES:
+        raise PhoneError("the body is longer than 32 KB")
 
 
 def _check_route(from_: str, receivers: tuple[str, ...]) -> None:

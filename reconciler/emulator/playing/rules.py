@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.emulator.rows import Participant
 
 WINDOW_S = 24 * 3600.0
-OUTSIDE_WINDOW, OPTED_OUT = 63016, 21610
+OUTSIDE_WINDOW, UNAPPROVED, OPTED_OUT = 63016, 63027, 21610
 ALL_SENDERS = "*"
 
 # Documented for a whole message in any letter case; "YES" starts too.
@@ -44,14 +44,18 @@ REASONS = {
     "closed": "the conversation that had this address with this sender is closed",
     "initializing": "the conversation that will have this address with this sender is not ready yet",
     "refused": "a pre-event webhook refused it",
+    "keyword_reply": "Twilio itself answers a keyword of opting out with it, so it is in no conversation",
     "keyword": "it is a keyword of opting out, which is not passed on (switch keyword_is_message)",
 }
 
 
 _CODES = {
     OUTSIDE_WINDOW: "WhatsApp takes free-form messages only within 24 hours after the user last wrote to "
-    "this sender; a template (ContentSid) passes",
+    "this sender; an approved template (ContentSid) passes",
     OPTED_OUT: "the handset has sent STOP to this sender",
+    63021: "the content has no type that this channel can show; add twilio/text to it",
+    UNAPPROVED: "WhatsApp takes this content only once it is approved, and it is not",
+    63028: "a placeholder of the content has neither a value in ContentVariables nor a default",
 }
 
 
@@ -76,10 +80,10 @@ def is_open(last_inbound_s: float | None, now_s: float) -> bool:
     return end_s is not None and now_s < end_s
 
 
-def refusal(channel: str | None, *, template: bool, window_open: bool, opted_out: bool) -> int:
-    """Return why a channel does not take a message from us, 0 if it does (documented: 63016, 21610)."""
+def refusal(channel: str | None, *, window_open: bool, opted_out: bool) -> int:
+    """Return why a channel does not take free text from us, 0 if it does (documented: 63016, 21610)."""
     if channel == "whatsapp":
-        return 0 if template or window_open else OUTSIDE_WINDOW
+        return 0 if window_open else OUTSIDE_WINDOW
     return OPTED_OUT if channel == "sms" and opted_out else 0
 
 

@@ -1,0 +1,1 @@
+"""The account itself, of Twilio's core API: whose it is."""
