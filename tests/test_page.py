@@ -250,6 +250,22 @@ def test_the_message_nobody_got_is_shown(browser: Browser, store: Store, url: st
         expect(phone(page, "customer").get_by_role("button", name=GREETED).last).to_contain_text("Delivered")
 
 
+def test_a_button_of_a_template_writes_what_it_says(browser: Browser, store: Store, url: str) -> None:
+    """A quick reply is an answer of that handset's; what Twilio itself replies to STOP is told apart."""
+    sid = masked(store)
+    question = {"body": "Are you willing to chat?", "actions": [{"title": "Yes", "id": "y"}, {"title": "No"}]}
+    with opened(browser, url, f"#conversation={sid}") as page:
+        page.get_by_label("Body").fill(approved(store, {"twilio/quick-reply": question}))
+        page.get_by_role("button", name="POST").click()
+        phone(page, "customer").get_by_role("button", name="Yes", exact=True).click()
+        expect(phone(page, "courier").locator("li").last).to_contain_text("Yes")
+        expect(phone(page, "courier").get_by_role("button", name="Yes", exact=True)).to_have_count(0)
+        assert violations(page) == []
+
+        phone(page, "courier").get_by_role("button", name="Send STOP").click()
+        expect(phone(page, "courier").locator("li").last).to_contain_text("Twilio's own reply")
+
+
 def test_what_is_in_no_conversation_is_told_with_its_reason(browser: Browser, store: Store, url: str) -> None:
     """A handset that writes to a closed conversation is told that nobody got it."""
     sid = masked(store)

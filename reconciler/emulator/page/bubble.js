@@ -3,14 +3,16 @@
 import { attribute, el, redraw } from "./dom.js";
 import { timeOfDay } from "./format.js";
 import { remedy } from "./remedy.js";
+import { placeOf, written } from "./specs.js";
 
 const GONE = ["failed", "undelivered"];
 
 /** Return the part of one row `{row, phone, conversation, participant, selected, is_stop}`. */
 export function bubble(item, actions) {
   const press = el("button", { type: "button", class: "bubble", onclick: () => actions.select(latest.row.message_sid) });
+  const buttons = el("div", { class: "buttons" });
   const note = el("div", { class: "note" });
-  const node = el("li", { "data-sid": item.row.sid }, press, note);
+  const node = el("li", { "data-sid": item.row.sid }, press, buttons, note);
   let latest = item;
 
   function update(next) {
@@ -21,8 +23,11 @@ export function bubble(item, actions) {
     attribute(press, "aria-pressed", selected);
     attribute(press, "tabindex", next.is_stop ? "0" : "-1");
     redraw(press, [row.body, row.media, row.subject, told, row.date], () => content(row, told));
-    redraw(note, [told.tone, row.error_code, row.reason, row.explanation], () =>
-      told.tone === "lost" ? lost(next) : [],
+    redraw(buttons, [row.content, told.tone], () => (told.tone === "there" ? offered(next, actions) : []));
+    buttons.hidden = !buttons.childElementCount;
+    const place = placeIn(next);
+    redraw(note, [told.tone, row.error_code, row.reason, row.explanation, place], () =>
+      told.tone === "lost" ? lost(next, place) : [],
     );
     note.hidden = told.tone !== "lost";
   }
@@ -37,6 +42,22 @@ function content(row, told) {
     row.media.map((one) => el("span", { class: "media" }, `📎 ${one.filename ?? one.content_type}`)),
     el("span", { class: "ticks" }, el("span", { class: "when" }, timeOfDay(row.date)), " ", told.mark, " ", told.words),
   ];
+}
+
+/** Return what a template has below its text: a quick reply is written when it is pressed, all else is only shown. */
+function offered({ row, phone }, actions) {
+  const { type, actions: titles = [] } = row.content ?? {};
+  const reply = (title) => () => actions.send(phone.address, row.sender.split(","), title);
+  return titles.map((title) =>
+    type === "twilio/quick-reply"
+      ? el("button", { type: "button", class: "small", onclick: reply(title) }, el("bdi", {}, title))
+      : el("span", { class: "offer" }, el("bdi", {}, title)),
+  );
+}
+
+function placeIn({ specs, conversation, participant }) {
+  const found = participant && written(specs, conversation, participant);
+  return found ? placeOf(found) : "";
 }
 
 function mark(sign, tone) {
@@ -54,6 +75,7 @@ export function fate({ row, conversation }) {
 
 function arrival(row) {
   if (GONE.includes(row.status)) return { tone: "lost", mark: mark("!", "bad"), words: "Never arrived" };
+  if (row.reason === "keyword_reply") return { tone: "there", mark: mark("✓", "plain"), words: "Twilio's own reply" };
   if (row.status === "read") return { tone: "there", mark: mark("✓✓", "read"), words: "Read" };
   if (row.status === "delivered") return { tone: "there", mark: mark("✓✓", "plain"), words: "Delivered" };
   return { tone: "waiting", mark: mark("◷", "plain"), words: "Waiting: not delivered yet" };
@@ -72,8 +94,8 @@ export function reach(receipts) {
   return { sign: "✓", tone: "plain", words: there ? `Delivered to ${there} of ${all}` : "Sent" };
 }
 
-function lost({ row, phone, participant }) {
-  const found = remedy(row, phone, participant);
+function lost({ row, phone, participant }, place) {
+  const found = remedy(row, phone, participant, place);
   const code = row.error_code ? `${row.error_code} · ` : "";
   const why = row.explanation ?? "The channel did not deliver it.";
   return [

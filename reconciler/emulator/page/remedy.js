@@ -9,10 +9,13 @@ const OPTED_OUT = 21610;
 const NOT_SHOWN = 63021;
 const NOT_FILLED = 63028;
 
-/** Return `{words, call, yaml}` for a row of a handset; `call` and `yaml` are lists of lines, maybe empty. */
-export function remedy(row, phone, participant) {
+/**
+ * Return `{words, call, yaml}` for a row of a handset; `call` and `yaml` are lists of lines, maybe empty.
+ * `place` is where specs have the participant, "" where none do.
+ */
+export function remedy(row, phone, participant, place = "") {
   if (row.content_sid && [OUTSIDE_WINDOW, UNAPPROVED].includes(row.error_code)) return approval(row.content_sid);
-  if (row.error_code === OUTSIDE_WINDOW) return template(phone, participant);
+  if (row.error_code === OUTSIDE_WINDOW) return template(phone, participant, place);
   if (row.error_code === OPTED_OUT) return only("The handset decides: it has to send START before it is written to.");
   if (row.error_code === NOT_SHOWN) return only("Add twilio/text to the types of the content: every channel can show that.");
   if (row.error_code === NOT_FILLED) return values(row.content_sid);
@@ -26,13 +29,19 @@ function only(words) {
   return { words, call: [], yaml: [] };
 }
 
-function template(phone, participant) {
+function template(phone, participant, place) {
   const who = participant ? nameOf(participant) : "the user";
   const key = (participant && specKey(participant)) ?? "customer";
   return {
     words: `Let ${who} write first, which opens the window for 24 hours; or post an approved template. SMS has no window.`,
     call: ["POST …/Messages", "ContentSid=HX…", 'ContentVariables={"1": "…"}'],
-    yaml: ["participants:", `  ${key}:`, `    address: "${plain(phone.address)}"`, "    via: sms"],
+    yaml: [
+      ...(place ? [`# ${place}`] : []),
+      "participants:",
+      `  ${key}:`,
+      `    address: "${plain(phone.address)}"`,
+      "    via: sms",
+    ],
   };
 }
 
