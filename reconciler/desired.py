@@ -169,7 +169,7 @@ def _frame(reading: _Reading, environment: str) -> tuple[StackSpec | None, Envir
         reading.problems.append(
             error(
                 summary,
-                f"Choose with -e: {', '.join(names)}.",
+                f"Choose with -e: {', '.join(names)}. For example: reconciler … -e {names[0]}",
                 place=environments.place if environments else None,
             )
         )

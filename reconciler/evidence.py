@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
     from reconciler.gateway import Gateway
     from reconciler.kinds.base import Claim, Holder, Inquiry, Kind
-    from reconciler.model import Address, Change, Graph, Plan
+    from reconciler.model import Address, Change, Graph, Owner, Plan
 
 MOST_READS = 100
 
@@ -44,7 +44,7 @@ async def held_elsewhere(
         for claim in claims:
             holder = holders.get(claim)
             if holder is not None and not freed & {holder.sid, holder.parent_sid}:
-                problems[change.address] = _held(change, holder)
+                problems[change.address] = _held(change, holder, plan.target.owner)
     return problems
 
 
@@ -105,12 +105,29 @@ async def _ask(
     return {claim: holder for row in rows for claim, holder in inquiry.holders(row)}
 
 
-def _held(change: Change, holder: Holder) -> Diagnostic:
-    named = f" ({holder.name!r})" if holder.name else ""
+def _held(change: Change, holder: Holder, us: Owner) -> Diagnostic:
+    """Say who holds what a change wants, by name, and how to come to terms with that."""
+    wanting = "/".join(change.address.steps[-1])
+    where = f"conversation {holder.name!r}" if holder.name else f"conversation {holder.parent_sid}"
     whose = f"of stack {holder.owner}" if holder.owner else "not marked by any stack"
+    sids = f"{holder.sid} in {holder.parent_sid}" if holder.name else holder.sid
+    renamed = _if_renamed(change.address.parent, holder, us)
+    free = f"{'Or close' if renamed else 'Close'} or change {where}, or choose another sender."
     return diagnostics.error(
-        f"what it wants is held by {holder.sid} in {holder.parent_sid}{named}, {holder.state}, {whose}",
-        "Close or change that conversation, or choose another sender. Until then this one is left as it is.",
+        f"what {wanting} wants is held in {where}, {holder.state}, {whose} ({sids})",
+        f"{renamed}{free} Until then {wanting} is left as it is.",
         address=change.address,
         place=change.place,
+    )
+
+
+def _if_renamed(parent: Address | None, holder: Holder, us: Owner) -> str:
+    """Return how to say that the stack had another name: where another one has the same party, same key."""
+    theirs = holder.owner
+    is_twin = theirs and theirs.stack != us.stack and theirs.environment == us.environment
+    if not (parent and theirs and is_twin and parent.key == holder.key):
+        return ""
+    return (
+        f"If the stack was renamed: moved: {{stack/{theirs.stack}: stack/{us.stack}}}\n"
+        f"To take over this one alone: adopted: {{{parent}: {{from: {theirs.stack}}}}}\n"
     )

@@ -45,6 +45,11 @@ async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+def is_service_sid(service: str) -> bool:
+    """Whether a service is given by its sid, and not by its name."""
+    return service.startswith("IS") and len(service) == 34
+
+
 async def resolve_service(gateway: Gateway, service: str) -> str:
     """Return the IS… sid of a Conversations service: ``default``, a sid, or the name of one.
 
@@ -57,7 +62,7 @@ async def resolve_service(gateway: Gateway, service: str) -> str:
             told = "the account's Configuration names no default service"
             raise ApiError(told, "Name one in the specs: `service: IS…`.")
         return sid
-    if service.startswith("IS") and len(service) == 34:
+    if is_service_sid(service):
         return service
     rows = await gateway.list(HOST, ("v1", "Services"), "services", 100)
     sids = [str(row["sid"]) for row in rows if row.get("friendly_name") == service]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from twilio.rest import Client
 
@@ -110,12 +110,33 @@ class TwilioEmulator:
         return http_client
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest know of the marker."""
+    what = "what twilio_emulator answers where nobody knows Twilio, and the account's own numbers"
+    config.addinivalue_line("markers", f"twilio_emulator(switches={{}}, senders=[]): {what}")
+
+
 @pytest.fixture
-def twilio_emulator() -> Iterator[TwilioEmulator]:
-    """Serve an emulated Twilio Conversations on a free port of 127.0.0.1, empty, with a clock that stands."""
-    from reconciler.emulator import Clock, Store
+def twilio_emulator(request: pytest.FixtureRequest) -> Iterator[TwilioEmulator]:
+    """Serve an emulated Twilio Conversations on a free port of 127.0.0.1, empty, with a clock that stands.
+
+    ``@pytest.mark.twilio_emulator(switches={"attach_delay_s": 5}, senders=["+15550100201"])`` says which one.
+    """
     from reconciler.emulator.doors.server import running
 
-    store = Store(clock=Clock.frozen())
+    marker = request.node.get_closest_marker("twilio_emulator")
+    store = _marked(*marker.args, **marker.kwargs) if marker else _marked()
     with ExitStack() as closing, running(store) as url:
         yield TwilioEmulator(url, store, closing)
+
+
+def _marked(*, switches: Mapping[str, Any] | None = None, senders: Iterable[str] = ()) -> Store:
+    """Return the world that a marker asks for."""
+    from reconciler.emulator import Account, Clock, Store
+    from reconciler.emulator.settings import SettingError, senders_of, switches_of
+
+    try:
+        account, answers = Account(senders=senders_of(senders)), switches_of(switches or {})
+    except SettingError as fault:
+        raise pytest.UsageError(f"twilio_emulator: {fault}") from fault
+    return Store(clock=Clock.frozen(), account=account, switches=answers)

@@ -50,5 +50,11 @@ class References:
 
     def _wrong(self, name: str, known: list[str], place: Place, summary: str = "") -> Diagnostic:
         near = nearest(name, known)
-        detail = f"Did you mean {near}?" if near else f"There are: {', '.join(known) or 'none'}."
+        detail = (
+            f"Did you mean {near}?"
+            if near
+            else f"There are: {', '.join(known)}."
+            if known
+            else "There are none."
+        )
         return error(summary or f"{name!r} is no sort of resource here", detail, place=place)

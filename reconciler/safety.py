@@ -60,8 +60,8 @@ def refuse_mass_removal(
     problem = diagnostics.error(
         f"{len(leaving)} of {len(there)} {plural} would be removed; "
         f"the limits are {limits.remove} and {limits.remove_percent}%",
-        f"None is. To consent, write under stack: limits: {{remove: {len(leaving)}}}, "
-        f"or pass --allow-remove {len(leaving)}.",
+        f"None is. To consent, write under stack: limits: {{remove: {len(leaving)}}}; "
+        f"or once: reconciler apply … --allow-remove {len(leaving)}.",
     )
     return dict.fromkeys(leaving, problem)
 

@@ -161,8 +161,10 @@ def _name_in(kind: Kind, named: Resource | str) -> str:
 def _unknown(name: str, known: Iterable[Address]) -> ReconcilerError:
     addresses = sorted({str(address) for address in known})
     near = [address for address in addresses if name and address.rpartition("/")[2] == name]
-    near += [one for one in get_close_matches(name, addresses, 5, 0.5) if one not in near]
-    detail = f"Nearest: {', '.join(near[:5])}." if near else f"There are: {', '.join(addresses[:10])}."
+    # Who looks for a conversation is not helped by a participant of another one, however alike they read.
+    alike = [one for one in addresses if one.split("/")[-2:-1] == name.split("/")[-2:-1]] or addresses
+    near += [one for one in get_close_matches(name, alike, 5, 0.5) if one not in near]
+    detail = f"Nearest: {', '.join(near[:5])}." if near else f"There are: {', '.join(alike[:10])}."
     return ReconcilerError(
         f"nothing is called {name!r}", detail if addresses else "The stack is empty: nothing is in the specs."
     )

@@ -80,7 +80,7 @@ _TYPES = {
     "integer": _Type("a whole number", "Write digits only, such as 42.", _integer),
     "number": _Type("a number", "Write a number, such as 0.5.", _number),
     "boolean": _Type("true or false", "Write true or false.", _boolean),
-    "phone": _Type("a phone number", "Write +, country code and number, digits only: +15550100201.", _phone),
+    "phone": _Type("a phone number", "Write +, country code and number, digits only.", _phone),
     "list": _Type("a list", "Write a list: [first, second].", _nothing),
     "map": _Type("a map", "Write a map: {key: value}.", _nothing),
 }

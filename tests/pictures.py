@@ -44,7 +44,7 @@ def mask(page: Page) -> None:
 def nobody_got_it(page: Page) -> None:
     """Write what Twilio takes and nobody gets, and open what to do about it."""
     chosen(page, "Order 1042")
-    said(page, "courier", "I cannot find your door. Which bell is it?", "customer")
+    said(page, "courier", "Which bell is it?", "customer")
     phone(page, "customer").get_by_text("Remedy").click()
     phone(page, "customer").get_by_role("log").evaluate("node => node.scrollTo(0, 0)")
 

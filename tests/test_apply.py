@@ -265,6 +265,21 @@ def test_where_specs_are_needed_a_plan_file_is_told_to_be_one(
     assert "1 problem\n" in told
 
 
+def test_a_plan_for_an_emulator_says_so_where_an_account_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file knows what it is for, before credentials are asked for."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stack.yaml").write_text(json.dumps(SPEC), encoding="utf-8")
+    assert run(["plan", "stack.yaml", "--local", "--out", "h.plan"]) == 0
+    capsys.readouterr()
+
+    assert run(["apply", "h.plan"]) == 4
+    told = capsys.readouterr().err
+    assert "h.plan is a plan for the emulator of stack.yaml\n  Add --local" in told
+    assert run(["apply", "h.plan", "--local"]) == 0
+
+
 def test_a_local_plan_whose_specs_are_gone_makes_no_other_world(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -169,11 +169,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("yaml_nodes", "nodes", "documents", "desired", "variables", "diff"),
     ),
     "scenarios.scenario": (),
-    "scenarios.stage": (),
+    "scenarios.stage": ("render.visible",),
     "scenarios.screen": ("render.visible",),
     "scenarios": (
         *("scenarios", "model", "diagnostics", "nodes", "border", "expressions", "kinds", "yaml_nodes"),
         *("documents", "desired", "variables", "workflow", "executor", "render.visible"),
+        *("observed", "step"),
     ),
     "reviewed": ("reviewed", "model", "diagnostics", "diff"),
     "concealment": ("model", "kinds", "render.values"),
@@ -196,6 +197,8 @@ ONLY: dict[str, tuple[str, ...]] = {
     "click": ("cli",),
     "rich": ("cli",),
     f"{US}.emulator": ("cli", "emulator", "pytest_plugin"),
+    f"{US}.emulator.control": ("emulator.control", "emulator.doors"),
+    f"{US}.render": ("render", "cli", "concealment", "plan_file", "scenarios", "yaml_text"),
     f"{US}.cli": ("cli", "__main__"),
     f"{US}.transport": ("gateway", "cli", "verifying"),
 }

@@ -8,8 +8,10 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,11 +113,35 @@ def test_an_endpoint_is_never_twilio_itself_nor_anything_odd(
     """--endpoint takes an emulator; the real Twilio needs no endpoint."""
     told = call("plan", stack, "--endpoint", "https://conversations.twilio.com", expect=1, capsys=capsys)
     assert "--endpoint is for an emulator" in told
-    assert "is no endpoint" in call("plan", stack, "--endpoint", "ftp://x", expect=1, capsys=capsys)
-    assert "is no endpoint" in call("plan", stack, "--endpoint", "http://[::1", expect=1, capsys=capsys)
+    for url in ("ftp://x", "http://[::1", "https://127.0.0.1:8010", "http://x@127.0.0.1:8010"):
+        assert "is no emulator's url" in call("plan", stack, "--endpoint", url, expect=1, capsys=capsys)
     refused = call("plan", stack, "--endpoint", "http://127.0.0.1:9", expect=1, capsys=capsys)
-    assert "Start an emulator in another terminal: reconciler emulator" in refused
-    assert "cannot connect to 127.0.0.1:9: connection refused" in refused
+    assert "Start one in another terminal: reconciler emulator PATH" in refused
+    assert "http://127.0.0.1:9 does not answer: connection refused" in refused
+
+
+@pytest.mark.parametrize(
+    "answer", [b"404 Not Found\r\nContent-Length: 0", b"200 OK\r\nContent-Length: 2\r\n\r\n{}"]
+)
+def test_what_answers_as_no_emulator_does_is_no_endpoint(
+    answer: bytes, stack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some other server of this machine, also one that has a page for every path."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reply() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 " + answer + (b"" if answer.endswith(b"}") else b"\r\n\r\n"))
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        told = call("plan", stack, "--endpoint", url, expect=1, capsys=capsys)
+        thread.join()
+
+    assert f"what answers at {url} is no emulator" in told
 
 
 def test_apply_asks_and_only_yes_goes_on(stack: Path) -> None:

@@ -159,7 +159,10 @@ def test_environments_must_be_chosen_and_exist(tmp_path: Path) -> None:
     text = FRAME + "environments: {staging: {}, prod: {limits: {writes_per_second: 5}}}\n"
 
     assert problems(tmp_path, text) == [
-        "3:15 this stack has environments, and none was chosen | Choose with -e: staging, prod."
+        (
+            "3:15 this stack has environments, and none was chosen | "
+            "Choose with -e: staging, prod. For example: reconciler … -e staging"
+        )
     ]
     assert problems(tmp_path, text, environment="pord") == [
         "-e pord: this stack has no such environment | Did you mean prod?"
@@ -199,6 +202,15 @@ MISTAKES = {
         "c: {timers: {inactive: PT1S}}",
         "4:26 PT1S is too short | The least is PT1M. To have no such timer write null.",
     ),
+    "no timer": (
+        "c: {timers: {inactive: 1d12}}",
+        "4:26 '1d12' is no duration | Write 30m, 1h, 2d or 1d12h, or in ISO 8601: PT30M, PT1H, P2D.",
+    ),
+    "short timer in short": (
+        "c: {timers: {closed: 9m}}",
+        "4:24 9m is too short | The least is PT10M. To have no such timer write null.",
+    ),
+    "endless timer": ("c: {timers: {closed: 9999999999999d}}", "4:24 '9999999999999d' is no duration | "),
     "sid-like name": (
         "c: {unique_name: CH00000000000000000000000000000001}",
         "4:20 a unique_name must not look like a sid | Choose another name.",
@@ -230,10 +242,7 @@ MISTAKES = {
     ),
     "bad number": (
         "c: {participants: {p: {address: 5550100301, via: wa}}}",
-        (
-            "4:35 'whatsapp:5550100301' is no phone number | "
-            "A number is written in full: + country code number, as in +15550100301."
-        ),
+        ("4:35 'whatsapp:5550100301' is no phone number | Write +, country code and number, digits only."),
     ),
     "no sender": (
         "c: {participants: {p: {address: +15550100301, via: wax}}}",

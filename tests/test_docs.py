@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import click
@@ -125,8 +126,9 @@ def yaml_blocks() -> list[tuple[str, str]]:
 
 def check_scenario(block: str, folder: Path) -> None:
     """Play an example of a scenario on the stack of this repository."""
-    path = folder / "one.yaml"
-    path.write_text(block.replace("scenario:", f"stack: {ROOT / 'specs'}\nscenario:", 1), encoding="utf-8")
+    stack = shutil.copytree(ROOT / "specs", folder / "specs")
+    path = stack / "scenarios" / "one.yaml"
+    path.write_text(block, encoding="utf-8")
 
     assert run(["test", str(path)]) == ExitCode.FINE
 

@@ -24,12 +24,12 @@ from playing import ACCOUNT, Play
 
 from reconciler.emulator import Clock, Effect, InProcess, Match, Request, Rule, Store, Switches, ask
 from reconciler.emulator.control.routes import control
-from reconciler.emulator.disk import FORMAT
 from reconciler.emulator.doors.in_process import authorization
 from reconciler.emulator.doors.server import running
 from reconciler.emulator.faults import Interrupted
 from reconciler.emulator.presets import PRESETS
 from reconciler.emulator.request_log import KEPT
+from reconciler.emulator.rows import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -503,13 +503,14 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("POST", "phones/stop"): {"address": CUSTOMER, "sender": SENDER},
     ("PUT", "clock"): {"mode": "frozen", "rate": 0},
     ("POST", "clock/advance"): {"seconds": 1},
+    ("PUT", "switches"): {"attach_delay_s": 7.5, "unread_before_reading": None, "own_pair_code": 50437},
     ("PUT", "limits"): {"in_flight": 3, "actions_per_s": None},
     ("POST", "faults"): {"effect": {"kind": "drop"}, "match": {"method": "POST"}, "when": {"nth": 2}},
     ("PUT", "faults"): {"preset": "typical", "seed": 3},
-    ("PUT", "approvals/policy"): {"decision": "reject", "after_s": 5, "reason": "No"},
-    ("PUT", "approvals/{id}"): {"status": "rejected", "rejection_reason": "Somebody said so"},
-    ("PUT", "builds/policy"): {"result": "failed", "after_s": 5, "reason": "No such package"},
-    ("PUT", "builds/{id}"): {"result": "failed", "reason": "Somebody said so"},
+    ("PUT", "approvals/policy"): {"verdict": "rejected", "after_s": 5, "reason": "No"},
+    ("PUT", "approvals/{id}"): {"status": "rejected", "reason": "Somebody said so"},
+    ("PUT", "builds/policy"): {"verdict": "failed", "after_s": 5, "reason": "No such package"},
+    ("PUT", "builds/{id}"): {"status": "failed", "reason": "Somebody said so"},
 }
 WAITING = "wait?event=onConversationAdded&since=0&timeout_s=0"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -16,11 +17,11 @@ import click
 import pytest
 
 from reconciler.cli import run as run_command_line
-from reconciler.cli.emulator_clients import env
+from reconciler.cli.emulator_clients import _carried, env
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, Home, Store, open_home
 from reconciler.emulator.doors.environment import CLIENTS, variables
 from reconciler.emulator.doors.server import running
-from reconciler.emulator.serverless.build_policy import BuildPolicy
+from reconciler.emulator.fates import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,6 +237,22 @@ def test_run_starts_an_emulator_for_a_program(folder: Path, environ: dict[str, s
     assert not (folder / ".reconciler" / "emulator.json").exists()
 
 
+def test_run_starts_one_that_answers_as_is_said(folder: Path, environ: dict[str, str]) -> None:
+    """`--switch` and `--sender`, before the dashes."""
+    text = (
+        "from twilio.rest import Client; from twilio.base.exceptions import TwilioRestException as E\n"
+        "one = Client().conversations.v1.conversations.create()\n"
+        "for us in ['+15550100201', '+15550100202', '+15550100201']:\n"
+        "    pair = {'messaging_binding_address': '+15550100301', 'messaging_binding_proxy_address': us}\n"
+        "    try: one.participants.create(**pair)\n"
+        "    except E as fault: print(fault.code)\n"
+    )
+    said = ("--switch", "own_pair_code=50437", "--sender", "+15550100201")
+    done = reconciler(environ, "emulator", "run", folder, *said, "--", *python(text))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "50413\n50437\n", "")
+
+
 def test_run_uses_an_emulator_that_runs(
     folder: Path, served: tuple[Store, str], environ: dict[str, str]
 ) -> None:
@@ -349,12 +366,74 @@ def test_ctrl_c_is_the_commands(folder: Path, environ: dict[str, str]) -> None:
         assert (*process.communicate(timeout=60), process.returncode) == ("", "", 8)
 
 
+class Recorded:
+    """A command that ends when it is waited for, and what it was sent until then."""
+
+    def __init__(self, meanwhile: tuple[signal.Signals, ...]) -> None:
+        self.sent: list[signal.Signals] = []
+        self._meanwhile = meanwhile
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.sent.append(number)
+
+    async def wait(self) -> int:
+        await come(self._meanwhile)
+        return 0
+
+
+async def come(numbers: tuple[signal.Signals, ...]) -> None:
+    """Let this process be sent signals, and let them be heard."""
+    for number in numbers:
+        os.kill(os.getpid(), number)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_reaches_a_command_once(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that came before it was started, too; Ctrl-C reaches one that runs without us."""
+    process = Recorded((number,))
+
+    async def start(*_: object, **__: object) -> Recorded:
+        await come((number,))
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    assert asyncio.run(_carried("http://127.0.0.1:1", ["true"])) == 0
+    assert process.sent == [number] * (1 if number == signal.SIGINT else 2)
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_signal_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `nohup` has it."""
+    process = Recorded((signal.SIGHUP, signal.SIGTERM))
+
+    async def start(*_: object, **__: object) -> Recorded:
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert asyncio.run(_carried("http://127.0.0.1:1", ["true"])) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert process.sent == [signal.SIGTERM]
+
+
 def test_run_says_what_is_in_the_way(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A command that is missing, or is none."""
     for words in ((folder,), (folder, "--"), ("--",)):
         assert "behind two dashes" in told_by(capsys, "emulator", "run", *words)
     assert "nope cannot be started: no such file" in told_by(capsys, "emulator", "run", folder, "--", "nope")
     assert "nowhere does not exist" in told_by(capsys, "emulator", "run", "nowhere", "--", "true")
+    for said, why in (
+        ("x", "--switch name=value"),
+        ("x=1", "the nearest"),
+        ("list_order=up", "created_desc"),
+    ):
+        assert why in told_by(capsys, "emulator", "run", folder, "--switch", said, "--", "true")
+    assert "a sender is written" in told_by(capsys, "emulator", "run", folder, "--sender", "1", "--", "true")
     assert "unexpected extra argument" in told_by(capsys, "emulator", "run", folder, "true", "--", "true")
 
 
@@ -465,7 +544,7 @@ def test_twilios_toolkit_deploys_unmodified(
     if not (NODE_MODULES / "@twilio-labs" / "serverless-api").is_dir():
         pytest.skip("needs: npm install --prefix tests/clients")
     store = served[0]
-    store.build_policy = BuildPolicy(after_s=0)
+    store.build_policy = Policy("completed", after_s=0)
     done = reconciler(environ, "emulator", "run", folder, "--", node, "-e", DEPLOY_IN_NODE)
     (domain,) = store.index.serverless.domain
     read = reconciler(environ, "emulator", "run", folder, "--", *python(READ_DEPLOYED))

@@ -27,13 +27,15 @@ from reconciler.emulator import (
     Switches,
     ask,
 )
-from reconciler.emulator.content import placeholders, variants
+from reconciler.emulator.content import patterns, placeholders, variants
+from reconciler.emulator.content.patterns import Pattern
 from reconciler.emulator.content.routes import V2
 from reconciler.emulator.content.shapes import TYPES
 from reconciler.emulator.control.routes import control
 from reconciler.emulator.doors.in_process import authorization, request_to
 from reconciler.emulator.doors.server import running
 from reconciler.emulator.handle import TABLES, handle
+from reconciler.emulator.soundness import StateError
 from reconciler.emulator.state import exported, imported
 
 if TYPE_CHECKING:
@@ -484,6 +486,11 @@ def test_a_search_finds_what_fits(
     [
         "ContentName=(",
         "Content=*",
+        r"ContentName=(a)\1",
+        "ContentName=(?=a)",
+        "Content=" + "a" * 257,
+        "Content=" + "(" * 21,
+        "Content=((a{99}){99}){99}",
         "SortByDate=up",
         "SortByContentName=1",
         "DateCreatedAfter=soon",
@@ -501,6 +508,64 @@ def test_a_search_that_is_wrong(query: str) -> None:
 
 
 # --- approval ----------------------------------------------------------------------------------------------
+
+
+def test_of_two_orders_the_one_by_date_counts() -> None:
+    """In whatever order they are asked for."""
+    store = world()
+    for name in ("b", "c", "a"):
+        created(store, friendly_name=name)
+        store.advance(60)
+    for query in ("SortByDate=asc&SortByContentName=asc", "SortByContentName=asc&SortByDate=asc"):
+        found = call(store, "GET", f"/v2/Content?{query}")[1]["contents"]
+        assert [one["friendly_name"] for one in found] == ["b", "c", "a"]
+
+
+ATOMS = ["a", "b", "1", ".", r"\d", r"\W", r"\s", r"\.", "[ab]", "[^a]", "[a-c1]", r"[b\d-]", "^", "$", "A"]
+PATTERNS = st.recursive(
+    st.sampled_from(ATOMS),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map("".join),
+        st.tuples(inner, inner).map("|".join).map("({})".format),
+        st.tuples(
+            inner.map("(?:{})".format), st.sampled_from(["*", "+", "?", "{2}", "{,2}", "{1,}", "*?"])
+        ).map("".join),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(derandomize=True, max_examples=400, deadline=None)
+@given(pattern=PATTERNS, folds=st.booleans(), text=st.text(alphabet="abcA1. -", max_size=8))
+def test_a_pattern_fits_where_pythons_would(pattern: str, folds: bool, text: str) -> None:
+    """What is taken means what it means everywhere."""
+    whole = "(?i)" * folds + pattern
+
+    assert Pattern(whole).fits(text) == bool(re.search(whole, text))
+
+
+@pytest.mark.parametrize(
+    "hostile", ["(a+)+$", "((((a*)*)*)*)*$", "(a|a)*$", "(a|b|ab)*$", ".*" * 60 + "x", "(a|b)*a(a|b){12}c"]
+)
+def test_a_hostile_pattern_costs_steps_for_each_of_its_states(hostile: str) -> None:
+    """Counted, not timed: at most the length of the text times what the pattern has of states."""
+    text = "ab" * 500 + "a" * 500 + "!"
+    pattern = Pattern(hostile)
+
+    assert pattern.fits(text) == hostile.endswith(")*$")  # which fits nothing, at the end
+    assert pattern._steps <= 3 * len(text) * len(pattern._ways)
+
+
+def test_a_search_that_walks_too_far_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do, and however many contents it is spread over; the next one begins anew."""
+    monkeypatch.setattr(patterns, "_STEPS", 2000)
+    store = world()
+    for _ in range(30):
+        created(store, friendly_name="a" * 100)
+    status, told = call(store, "GET", "/v2/Content?ContentName=b$")
+
+    assert (status, told["code"], "takes too long" in told["message"]) == (400, 20001, True)
+    assert call(store, "GET", "/v2/Content?ContentName=^a&PageSize=2")[0] == 200
 
 
 def test_a_request_is_received_and_then_approved() -> None:
@@ -575,12 +640,12 @@ def test_policies() -> None:
     first = created(store)
     requested(store, first, "a")
     assert (
-        admin(store, "PUT", "approvals/policy", {"decision": "reject", "after_s": 5, "reason": "no"})[0]
+        admin(store, "PUT", "approvals/policy", {"verdict": "rejected", "after_s": 5, "reason": "no"})[0]
         == 200
     )
     second = created(store)
     requested(store, second, "b")
-    admin(store, "PUT", "approvals/policy", {"decision": "leave"})
+    admin(store, "PUT", "approvals/policy", {"verdict": None})
     third = created(store)
     requested(store, third, "c")
     store.advance(30 * DAY_S)
@@ -590,9 +655,9 @@ def test_policies() -> None:
     reasons = [one["rejection_reason"] for one in admin(store, "GET", "approvals")[1]["approvals"]]
     assert reasons == ["", "no", ""]
     assert by_hand == admin(store, "GET", f"approvals/{third}")[1]
-    assert admin(store, "GET", "approvals/policy")[1]["after_s"] == 300
+    assert admin(store, "GET", "approvals/policy")[1] == {"verdict": None, "after_s": 5, "reason": "no"}
     store.reset()
-    assert admin(store, "GET", "approvals/policy")[1]["decision"] == "approve"
+    assert admin(store, "GET", "approvals/policy")[1]["verdict"] == "approved"
     assert admin(store, "GET", "approvals")[1] == {"approvals": []}
 
 
@@ -624,7 +689,7 @@ def test_who_decides_by_hand_has_decided(status: str) -> None:
     [
         ("GET", f"approvals/{NOBODY}", None, 404),
         ("PUT", f"approvals/{NOBODY}", {"status": "approved"}, 404),
-        ("PUT", "approvals/policy", {"decision": "pray"}, 400),
+        ("PUT", "approvals/policy", {"verdict": "pray"}, 400),
         ("PUT", "approvals/policy", {"after_s": -1}, 400),
         ("PUT", "approvals/policy", {"moons": 2}, 400),
         ("PUT", "approvals/policy", [], 400),
@@ -739,6 +804,20 @@ def test_a_pending_approval_is_on_the_ruler() -> None:
 
     told = {"content_sid": sid, "name": "soon", "verdict": "approved"}
     assert due == {"what": "approval", "at_s": store.now_s() + 300, **told}
+
+
+def test_a_content_has_one_request_after_an_import_too() -> None:
+    """A document with two is refused, and changes nothing."""
+    store = world()
+    requested(store, created(store))
+    document, before = exported(store), rows_of(store)
+    row = next(row for row in document["rows"] if row["kind"] == "approval")
+    last = max(row["seq"] for row in document["rows"])
+    document["rows"].append({**row, "sid": "HA" + "1" * 32, "seq": last + 1, "name": "other"})
+
+    with pytest.raises(StateError, match="more than one Approval"):
+        imported(store, document)
+    assert rows_of(store) == before
 
 
 def test_what_is_under_way_survives(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from reconciler.emulator import (
 )
 from reconciler.emulator.doors.in_process import authorization
 from reconciler.emulator.doors.server import running
+from reconciler.emulator.playing.rules import explanation
 from reconciler.emulator.presets import PRESETS
 from reconciler.emulator.wire import FORM_TYPE
 
@@ -611,6 +612,17 @@ def test_presets_repeat_and_survive_json(name: str) -> None:
         ({"effect": {"kind": "drop"}, "when": {"nth": 0}}, "count from 1"),
         ({"effect": {"kind": "drop"}, "when": {"probability": 2}}, "at most 1"),
         ({"effect": {"kind": "drop"}, "when": []}, "when: is not an object"),
+        ({"effect": {"kind": "receipt"}}, "receipt needs a code"),
+        ({"effect": {"kind": "receipt", "code": 63003, "status": "sent"}}, "undelivered or failed"),
+        ({"effect": {"kind": "receipt", "code": 63003, "status": 400}}, "undelivered or failed"),
+        ({"effect": {"kind": "receipt", "code": 63003, "seconds": 1}}, "receipt has no seconds"),
+        ({"effect": {"kind": "status", "status": "failed"}}, "400 to 599"),
+        (
+            {"effect": {"kind": "receipt", "code": 63003}, "match": {"method": "POST"}},
+            "receipt has no method; it has address, channel, sender",
+        ),
+        ({"effect": {"kind": "drop"}, "match": {"address": "+15550100301"}}, "drop has no address"),
+        ({"effect": {"kind": "receipt", "code": 63003}, "match": {"channel": "fax"}}, "none of sms"),
     ],
 )
 def test_a_rule_that_cannot_be_understood(rule: Any, says: str) -> None:
@@ -756,3 +768,89 @@ async def _status(session: aiohttp.ClientSession, method: str, name: str, timeou
     form = {"UniqueName": name} if name else None
     async with session.request(method, "/v1/Conversations", data=form, timeout=timeout) as answer:
         return answer.status
+
+
+# Messages that do not get to somebody
+
+ROBERT, WA_SENDER = "whatsapp:+15550100301", "whatsapp:+15550100200"
+ALICIA, SMS_SENDER = "+15550100302", "+15550100201"
+
+
+def talking(*rules: Rule) -> Store:
+    """Return a world with Robert on WhatsApp, who has just written, and Alicia on SMS."""
+    store = world(*rules).store
+    ask(store, "POST", "/Conversations", {"UniqueName": "x"})
+    for address, proxy in ((ROBERT, WA_SENDER), (ALICIA, SMS_SENDER)):
+        pair = {"MessagingBinding.Address": address, "MessagingBinding.ProxyAddress": proxy}
+        ask(store, "POST", "/Conversations/x/Participants", pair)
+    store.phones.send(ROBERT, WA_SENDER, "hello?")
+    return store
+
+
+def posted(store: Store, times: int = 1) -> list[list[tuple[str, int]]]:
+    """Post so often, and return what each receipt became."""
+    made = [ask(store, "POST", "/Conversations/x/Messages", {"Body": "hi"})[1]["sid"] for _ in range(times)]
+    paths = [f"/Conversations/x/Messages/{sid}/Receipts" for sid in made]
+    found = [ask(store, "GET", path)[1]["delivery_receipts"] for path in paths]
+    return [[(one["status"], one["error_code"]) for one in receipts] for receipts in found]
+
+
+ARRIVED = ("delivered", 0)
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (Match(), [("undelivered", 63003)] * 2),
+        (Match(address=ROBERT), [("undelivered", 63003), ARRIVED]),
+        (Match(sender=SMS_SENDER), [ARRIVED, ("undelivered", 63003)]),
+        (Match(channel="whatsapp"), [("undelivered", 63003), ARRIVED]),
+        (Match(channel="whatsapp", address=ALICIA), [ARRIVED, ARRIVED]),
+    ],
+)
+def test_a_message_does_not_get_to_whom_a_rule_means(match: Match, expected: Any) -> None:
+    """By address, sender or channel; the call is answered as ever, and receipts have the code."""
+    store = talking()
+    store.faults.add(Rule(Effect("receipt", code=63003), match))
+
+    assert posted(store) == [expected]
+
+
+def test_what_did_not_get_there_is_told_and_explained() -> None:
+    """On the handset with words, in the message's totals and as an event; a fault goes before the window."""
+    store = talking(Rule(Effect("receipt", code=63013, status="failed"), Match(address=ROBERT)))
+    store.advance(25 * 3600)
+    posted(store)
+    [message] = [one for one in ask(store, "GET", "/Conversations/x/Messages")[1]["messages"] if one["index"]]
+    (lost,) = store.phones[ROBERT].missed
+    told = [event.data for event in store.events.since(0) if event.type == "onDeliveryUpdated"]
+
+    assert (lost.status, lost.error_code) == ("failed", 63013)
+    assert "policy" in str(explanation(lost.error_code, lost.reason))
+    assert "41234" in str(explanation(41234, None))
+    assert message["delivery"]["failed"] == "some"
+    assert ("failed", 63013) in [(one["Status"], one["ErrorCode"]) for one in told]
+
+
+def test_receipts_are_counted_apart_from_calls() -> None:
+    """`when` holds for the ways that match, calls do not count, and the first rule's code is the one."""
+    store = talking()
+    for code, when in ((30003, When(nth=2)), (30007, When(every=2, times=1)), (30008, When(nth=3))):
+        store.faults.add(Rule(Effect("receipt", code=code), Match(channel="sms"), when))
+    found = [receipts[1] for receipts in posted(store, 4)]
+
+    assert found == [ARRIVED, ("undelivered", 30003), ("undelivered", 30008), ARRIVED]
+    assert [(one.matched, one.fired) for one in store.faults.rules()] == [(4, 1), (4, 1), (4, 1)]
+
+
+def test_a_receipt_is_kept_over_http(served: tuple[Store, Callable[..., Any]]) -> None:
+    """As any rule is, its status a word."""
+    _, admin = served
+    rule = {
+        "effect": {"kind": "receipt", "code": 63003, "status": "failed"},
+        "match": {"channel": "whatsapp", "address": ROBERT},
+        "when": {"times": 1},
+    }
+
+    assert admin("POST", "faults", rule) == (201, {"id": "f1", **rule, "matched": 0, "fired": 0})
+    assert admin("POST", "faults", {"effect": {"kind": "receipt", "code": 63003, "status": "sent"}})[0] == 400

@@ -164,6 +164,7 @@ REFUSED: dict[tuple[str, str, str | None], int] = {
     (_UPDATED, "MessagingBinding.ProxyAddress", None): 50441,
     (_UPDATED, "MessagingBinding.ProjectedAddress", None): 50443,
     (_UPDATED, "Identity", None): 50444,
+    ("/Configuration/Addresses", "Type", "whatsapp"): 20001,  # the address beside it has no prefix
 }
 
 # Where a given value is seen in the answer, if not under its own name; "": nowhere.
@@ -767,8 +768,8 @@ def test_an_address_is_configured_once(code: Any, status: int) -> None:
 
 
 def test_a_configuration_is_found_as_messages_come() -> None:
-    """A WhatsApp number with its prefix, whether it was configured with it or not; not the number's SMS."""
-    store = Store()
+    """By switch a WhatsApp number with its prefix, though configured without it; not the number's SMS."""
+    store = Store(switches=Switches(bare_whatsapp_address="prefixed"))
     bare = ask(store, "POST", ADDRESSES, {"Type": "whatsapp", "Address": "+15550100200"})[1]
     found = configured(store, "whatsapp:+15550100200")
 
@@ -781,6 +782,21 @@ def test_a_configuration_is_found_as_messages_come() -> None:
     assert taken[1]["code"] == 20409
     sms = ask(store, "POST", ADDRESSES, PHONE_CONFIGURATION)[1]
     assert ask(store, "GET", f"{ADDRESSES}/%2B15550100200")[1]["sid"] == sms["sid"]
+
+
+def test_a_whatsapp_address_without_its_prefix() -> None:
+    """It is refused, or by switch kept, found by its name and never what a message is to."""
+    form = {"Type": "whatsapp", "Address": "+15550100200", "AutoCreation.Enabled": "true"}
+    refused = ask(Store(), "POST", ADDRESSES, form)
+    store = Store(switches=Switches(bare_whatsapp_address="unmatched"))
+    made = ask(store, "POST", ADDRESSES, form)[1]
+
+    assert (refused[1]["code"], "whatsapp:+15550100200" in refused[1]["message"]) == (20001, True)
+    assert made["address"] == "+15550100200"
+    assert ask(store, "GET", f"{ADDRESSES}/%2B15550100200")[1]["sid"] == made["sid"]
+    sent = store.phones.send("whatsapp:+15550100301", "whatsapp:+15550100200", "hi")
+    assert sent.reason == "no_conversation"
+    assert ask(store, "POST", ADDRESSES, form)[1]["code"] == 20409
 
 
 def test_a_type_is_shown_as_typed_and_found_as_meant() -> None:

@@ -460,7 +460,7 @@ def test_a_number_that_is_not_ours_is_said_to_be_so() -> None:
 def configure(store: Store, address: str, **form: str | list[str]) -> Any:
     named = {"AutoCreation." + name: value for name, value in form.items()}
     kind = "whatsapp" if address.startswith("whatsapp") else "sms"
-    known = {"Type": kind, "Address": address.removeprefix("whatsapp:"), "AutoCreation.Enabled": "true"}
+    known = {"Type": kind, "Address": address, "AutoCreation.Enabled": "true"}
     return call(store, "POST", "/Configuration/Addresses", {**known, **named})
 
 
@@ -610,6 +610,64 @@ def test_a_group_is_made_by_an_address_configuration() -> None:
 
     assert [row["messaging_binding"].get("projected_address") for row in rows] == [None, None, OTHER_SMS]
     assert reply.conversation_sid == sent.conversation_sid
+
+
+def test_a_group_text_from_abroad_makes_no_group() -> None:
+    """Group MMS is for +1 alone."""
+    store = Store(clock=Clock.frozen())
+    configure(store, OTHER_SMS, Type="default")
+    lost = store.phones.send("+447700900301", [CARL, OTHER_SMS], "hi all")
+
+    assert (lost.conversation_sid, lost.reason) == (None, "no_conversation")
+
+
+def test_a_member_stops_the_business_number(store: Store, group: str) -> None:
+    """STOP from a group's thread goes to our number in it and to nobody else; then a message skips them."""
+    store.phones.send(ALICIA, [OTHER_SMS, CARL], "all here?")
+    (stopped,) = store.phones.stop(CARL)
+    post = {"Body": "hello all", "Author": OTHER_SMS}
+    message = call(store, "POST", f"/Conversations/{group}/Messages", post)
+
+    assert (stopped.to, stopped.reason) == ([OTHER_SMS], "no_conversation")
+    assert store.phones[CARL].opted_out == [OTHER_SMS]
+    assert message["delivery"]["total"] == 1
+    assert [row.to for row in store.phones.stop(CARL, f"{OTHER_SMS},{ALICIA}")] == [[OTHER_SMS]]
+    with pytest.raises(PhoneError, match="knows nobody"):
+        store.phones.stop("+15550100399")
+
+
+@pytest.mark.parametrize(("chars", "whatsapp", "sms"), [(1600, 0, 0), (1601, 63021, 21617)])
+def test_a_long_text_fails_on_its_way(store: Store, chars: int, whatsapp: int, sms: int) -> None:
+    """A handset may write 32 KB; what we send on has 1,600 characters at most, and the message is created."""
+    store.phones.send(ROBERT, WA, "x" * chars)
+    store.phones.send(ALICIA, SMS, "y" * chars)
+
+    for address, code in ((ROBERT, whatsapp), (ALICIA, sms)):
+        row = next(row for row in store.phones[address].all() if row.direction == "outbound")
+        assert (row.error_code, row.status) == (code, "failed" if code else "delivered")
+    assert len(call(store, "GET", "/Conversations/order/Messages")["messages"]) == 2
+
+
+@pytest.mark.parametrize(("most", "code"), [(1600, 0), (1024, 63021)])
+def test_whatsapp_may_take_less(most: Any, code: int) -> None:
+    """By switch; SMS does not mind."""
+    store = stage(Switches(whatsapp_body_chars=most))
+    store.phones.send(ROBERT, WA, "hi")
+    post(store, "x" * 1025)
+
+    assert store.phones[ROBERT].all()[-1].error_code == code
+    assert store.phones[ALICIA].all()[-1].error_code == 0
+
+
+def test_text_that_was_a_template_is_told_so(store: Store) -> None:
+    """Outside the window the text of an approved template is refused, with words on what ended."""
+    approved(store, {"twilio/text": {"body": "Your order is here."}})
+    for body in ("Your order is here.", "Your order."):
+        post(store, body)
+    told = [one["explanation"] for one in show(store.phones[ROBERT])["threads"][0]["messages"]]
+
+    assert [row.error_code for row in store.phones[ROBERT].missed] == [63016, 63016]
+    assert ["April 2025" in words and "ContentSid" in words for words in told] == [True, False]
 
 
 def test_an_address_alone_is_not_reached() -> None:

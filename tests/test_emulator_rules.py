@@ -455,6 +455,43 @@ def test_a_group_message_needs_an_author_of_the_group(store: Store) -> None:
     assert ask(store, "POST", "/Conversations/group/Messages", form)[0] == 201
 
 
+@pytest.mark.parametrize("code", [50407, 50435])
+def test_a_group_is_of_north_american_numbers(code: Any) -> None:
+    """A member or business number outside +1 is refused, alone and in a new conversation; a pair is not."""
+    store = Store(switches=Switches(foreign_group_code=code))
+    ask(store, "POST", NEW, {"UniqueName": "x"})
+    abroad = "+447700900301"
+    members = [{"address": one} for one in (abroad, "+15550100401")] + [{"projected_address": "+15550100209"}]
+    form = {"Participant": [json.dumps({"messaging_binding": one}) for one in members]}
+
+    assert ask(store, "POST", P, {"MessagingBinding.Address": abroad})[1]["code"] == code
+    assert ask(store, "POST", P, projected("+4477009002"))[1]["code"] == code
+    assert ask(store, "POST", TOGETHER, form)[1]["code"] == code
+    assert ask(store, "POST", P, pair(abroad, "+447700900200"))[0] == 201
+    assert ask(store, "POST", P, {"MessagingBinding.Address": "a@example.com"})[0] == 201
+
+
+@pytest.mark.parametrize(("code", "status"), [(50435, 400), (50386, 400), (0, 201)])
+def test_a_group_works_once_it_is_three(code: Any, status: int) -> None:
+    """Built one by one it is active, and takes no message before; by switch it keeps it, for nobody."""
+    store = Store(clock=Clock.frozen(), switches=Switches(small_group_code=code))
+    ask(store, "POST", NEW, {"UniqueName": "x"})
+    ask(store, "POST", P, {"MessagingBinding.Address": "+15550100401"})
+    ask(store, "POST", P, projected("+15550100209"))
+    form = {"Body": "a", "Author": "+15550100209"}
+    early = ask(store, "POST", M, form)
+    ask(store, "POST", P, {"MessagingBinding.Address": "+15550100402"})
+    late = ask(store, "POST", M, form)
+
+    assert (early[0], early[1].get("code", 0)) == (status, code)
+    assert (late[0], late[1]["delivery"]["total"]) == (201, 2)
+    heard = [row.message_sid for row in store.phones["+15550100401"].messages]
+    assert heard == [late[1]["sid"]]
+    [gone, _, _] = ask(store, "GET", P)[1]["participants"]
+    ask(store, "DELETE", f"{P}/{gone['sid']}")
+    assert ask(store, "POST", M, form)[0] == status
+
+
 def test_webhooks_keep_what_their_target_has(store: Store) -> None:
     """Each target shows its own keys; target and replay_after never change; filters are replaced whole."""
     _, hook = ask(store, "POST", H, {**HOOK, **FILTER, "Configuration.Method": "get"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import http.client
 import json
 import socket
@@ -16,9 +17,12 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, InProcess, Store, serve
+from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, InProcess, Store, Switches, ask, serve
+from reconciler.emulator.control.routes import control
 from reconciler.emulator.doors.in_process import authorization
 from reconciler.emulator.doors.server import running
+from reconciler.emulator.settings import switches_of
+from reconciler.emulator.wire import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,3 +202,68 @@ def test_an_oversized_body_is_refused(store: Store, url: str) -> None:
     finally:
         connection.close()
     assert len(store.index.conversations) == 0
+
+
+# --- what nobody knows of Twilio ---------------------------------------------------------------------------
+
+
+def said(store: Store, method: str = "GET", body: Any = None) -> tuple[int, Any]:
+    """Ask for the switches, or settle some."""
+    content = b"" if body is None else json.dumps(body).encode()
+    response = control(store, Request(method, "/_emulator/switches", {}, content, host="127.0.0.1:8010"))
+    return response.status, json.loads(response.body)
+
+
+@pytest.mark.parametrize("variant", Switches.variants())
+def test_every_answer_can_be_given_as_text_and_as_json(variant: str) -> None:
+    """At the start as `--switch` has it; while it runs, unless rows are filed by it; and it can be read."""
+    name, _, text = variant.partition("=")
+    wanted = Switches.variants()[variant]
+    answers = {name: text} if text else {}
+    assert switches_of(answers) == wanted
+    assert switches_of({name: getattr(wanted, name)} if text else {}) == wanted
+    store = Store(clock=Clock.frozen())
+    status, told = said(store, "PUT", {name: getattr(wanted, name)} if text else {})
+    if name in ("list_order", "pair_scope"):
+        assert (status, store.switches) == (409, Switches())
+        assert f"--switch {variant}" in told["message"]
+    else:
+        assert (status, store.switches) == (200, wanted)
+        assert told == said(store)[1]
+        assert {one: at["answer"] for one, at in told.items()} == dataclasses.asdict(wanted)
+
+
+def test_other_answers_hold_at_once_and_survive_a_reset() -> None:
+    """They are the process's."""
+    store = Store(clock=Clock.frozen())
+    for _ in range(2):
+        assert said(store, "PUT", {"name_release_lag_s": 3.5, "unread_before_reading": 4})[0] == 200
+        assert ask(store, "POST", "/Conversations", {"UniqueName": "order"})[0] == 201
+        ask(store, "DELETE", "/Conversations/order")
+        assert ask(store, "POST", "/Conversations", {"UniqueName": "order"})[1]["code"] == 50391
+        store.advance(3.5)
+        assert ask(store, "POST", "/Conversations", {"UniqueName": "order"})[0] == 201
+        store.reset()
+    assert store.switches == Switches(name_release_lag_s=3.5, unread_before_reading=4)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"atach_delay_s": 5}, "atach_delay_s: is not known here; there are status_seed"),
+        ({"attach_delay_s": -1}, "attach_delay_s: is not a number of 0 or more"),
+        ({"attach_delay_s": "5"}, "attach_delay_s: is not a number"),
+        ({"own_pair_code": 50438}, "own_pair_code: is none of 50416, 50437"),
+        ({"own_pair_code": True}, "own_pair_code: is not a whole number"),
+        ({"page_drift": 1}, "page_drift: is not true or false"),
+        ({"method_echo": "up", "page_drift": True}, "method_echo: is none of as_sent, upper, lower"),
+        ([], "the body: is not an object"),
+    ],
+)
+def test_what_is_no_answer_changes_nothing(body: Any, why: str) -> None:
+    """And says what would be one."""
+    store = Store(clock=Clock.frozen())
+    status, told = said(store, "PUT", body)
+
+    assert (status, store.switches) == (400, Switches())
+    assert told["message"].startswith(why)

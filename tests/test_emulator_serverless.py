@@ -42,6 +42,7 @@ from reconciler.emulator.serverless import uploads
 from reconciler.emulator.serverless.builds import RUNTIMES
 from reconciler.emulator.serverless.multipart import MultipartError, parts_of
 from reconciler.emulator.serverless.rows import SERVERLESS_KINDS
+from reconciler.emulator.state import exported, imported
 from reconciler.emulator.wire import Request
 
 if TYPE_CHECKING:
@@ -434,7 +435,8 @@ def test_a_deleted_service_leaves_nothing(answer: str) -> None:
 
     assert rows_of(one.store) == rows_of(world())
     assert one.store.index.serverless.content_chars == 0
-    assert not one.store.index.serverless.holders
+    assert not one.store.index.serverless.built
+    assert not one.store.index.serverless.deployed
     again = Project(one.store, suffix="dev")
     assert again.environment["domain_name"] != one.project.environment["domain_name"]
 
@@ -521,6 +523,40 @@ def test_an_upload_has_three_parts(asset: tuple[Store, dict[str, Any]], parts: t
         return
     assert (status, body["code"]) == (400, 20001)
     assert rows_of(asset[0]) == before
+
+
+def test_of_a_repeated_part_the_first_counts(asset: tuple[Store, dict[str, Any]]) -> None:
+    """As with the parameters of forms."""
+    found = parts_of(KIND, body_of(CONTENT, part("Content", b"y", "text/html"), part("Path", b"/p")))
+    status, body = upload(asset, PATH, part("Path", b"/b"), VISIBLE, CONTENT)
+
+    assert {name: one.text for name, one in found.items()} == {"Content": "x", "Path": "/p"}
+    assert (status, body["path"]) == (201, "/a")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("text/html", "text/html"),
+        ("text/html; charset=utf-8", "text/html; charset=utf-8"),
+        ("text/html; charset=utf-8; x=\x01", "application/octet-stream"),
+        ("html", "application/octet-stream"),
+        ("text/\xe4", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_a_type_that_cannot_be_given_back_is_not_kept(given: str, kept: str) -> None:
+    """A header takes no more than a type and a charset; a world with another type would not open again."""
+    project = Project(world())
+    head = f'Content-Disposition: form-data; name="Content"\r\nContent-Type: {given}'.encode("latin-1")
+    content = b"--" + BOUNDARY.encode() + b"\r\n" + head + b"\r\n\r\nx\r\n"
+    one = project.made(project.service["links"]["assets"], FriendlyName="a")
+    url = f"{UPLOADS}/shop/Assets/{one['sid']}/Versions"
+    version = posted(project.store, url, body_of(PATH, VISIBLE, content))[1]
+    project.deploy(version)
+
+    assert project.get("/a").headers["Content-Type"] == kept
+    imported(project.store, exported(project.store))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -671,9 +707,9 @@ def test_a_build_takes_two_seconds() -> None:
     [
         ({"after_s": 0}, ["completed", "completed", "completed"]),
         ({"after_s": 30}, ["building", "building", "completed"]),
-        ({"result": "failed"}, ["building", "failed", "failed"]),
-        ({"result": "failed", "after_s": 0, "reason": "No such package"}, ["failed", "failed", "failed"]),
-        ({"result": "leave"}, ["building", "building", "building"]),
+        ({"verdict": "failed"}, ["building", "failed", "failed"]),
+        ({"verdict": "failed", "after_s": 0, "reason": "No such package"}, ["failed", "failed", "failed"]),
+        ({"verdict": None}, ["building", "building", "building"]),
         ({}, ["building", "completed", "completed"]),
     ],
 )
@@ -682,9 +718,9 @@ def test_the_policy_says_how_builds_end(policy: dict[str, Any], seen: list[str])
     project = Project(world())
     store = project.store
     status, shown = admin(store, "PUT", "builds/policy", policy)
-    assert (status, shown) == (200, {"result": "completed", "after_s": 2.0, "reason": None, **policy})
+    assert (status, shown) == (200, {"verdict": "completed", "after_s": 2.0, "reason": "", **policy})
     build = project.build(project.version("function", "/f"))
-    admin(store, "PUT", "builds/policy", {"result": "leave"})
+    admin(store, "PUT", "builds/policy", {"verdict": None})
     found = []
     for seconds in (0, 2, 100):
         store.advance(seconds)
@@ -696,12 +732,12 @@ def test_the_policy_says_how_builds_end(policy: dict[str, Any], seen: list[str])
         (build["sid"], "shop", policy.get("reason"))
     ]
     assert admin(store, "POST", "reset")[0] == 200
-    assert admin(store, "GET", "builds/policy")[1]["result"] == "completed"
+    assert admin(store, "GET", "builds/policy")[1]["verdict"] == "completed"
     assert admin(store, "GET", "builds")[1] == {"builds": []}
 
 
 @pytest.mark.parametrize(
-    "body", [{"result": "perhaps"}, {"after_s": -1}, {"after_s": "2"}, {"reason": 1}, {"moons": 2}]
+    "body", [{"verdict": "perhaps"}, {"after_s": -1}, {"after_s": "2"}, {"reason": 1}, {"moons": 2}]
 )
 def test_a_policy_that_is_none_is_refused(body: dict[str, Any]) -> None:
     """With what is wrong, and the old one stays."""
@@ -712,6 +748,25 @@ def test_a_policy_that_is_none_is_refused(body: dict[str, Any]) -> None:
     assert admin(store, "GET", "builds/policy")[1]["after_s"] == 2.0
 
 
+def test_what_a_policy_leaves_out_stays() -> None:
+    """As with limits: what was said before holds."""
+    store = world()
+    admin(store, "PUT", "builds/policy", {"verdict": "failed", "reason": "No such package"})
+
+    said = {"verdict": "failed", "after_s": 7, "reason": "No such package"}
+    assert admin(store, "PUT", "builds/policy", {"after_s": 7}) == (200, said)
+
+
+def test_a_build_of_many_versions_is_answered() -> None:
+    """Each is looked at once: with all of them compared to all others this would take minutes."""
+    project = Project(world())
+    version = project.version("function", "/f")
+    again = {"FunctionVersions": [version["sid"]] * 60_000}
+
+    status, told = ask(project.store, "POST", project.service["links"]["builds"], again)
+    assert (status, told["message"]) == (400, "More than one version has the path /f")
+
+
 def test_somebody_decides_a_build() -> None:
     """Once, while it is building; time has nothing to say afterwards."""
     project = Project(world())
@@ -719,14 +774,14 @@ def test_somebody_decides_a_build() -> None:
     build = project.build(project.version("function", "/f"))
     at = f"builds/{build['sid']}"
     events = store.events.last
-    status, told = admin(store, "PUT", at, {"result": "failed", "reason": "by hand"})
+    status, told = admin(store, "PUT", at, {"status": "failed", "reason": "by hand"})
     assert (status, told["status"], told["verdict"], told["due_s"]) == (200, "failed", None, None)
     store.advance(100)
 
     assert ends(store, build) == "failed"
-    assert admin(store, "PUT", at, {"result": "completed"})[0] == 409
-    assert admin(store, "PUT", at, {"result": "leave"})[0] == 400
-    assert admin(store, "PUT", f"builds/ZB{NO_SID}", {"result": "failed"})[0] == 404
+    assert admin(store, "PUT", at, {"status": "completed"})[0] == 409
+    assert admin(store, "PUT", at, {"status": "building"})[0] == 400
+    assert admin(store, "PUT", f"builds/ZB{NO_SID}", {"status": "failed"})[0] == 404
     assert admin(store, "GET", at)[1]["reason"] == "by hand"
     (event,) = [one for one in store.events.since(events) if one.type == "build.changed"]
     assert event.data == {
@@ -741,7 +796,7 @@ def test_a_build_stands_on_the_ruler() -> None:
     """Until it has ended; one that waits for somebody does not."""
     project = Project(world())
     build = project.build(project.version("function", "/f"))
-    admin(project.store, "PUT", "builds/policy", {"result": "leave"})
+    admin(project.store, "PUT", "builds/policy", {"verdict": None})
     project.build(project.version("function", "/g"))
     (due,) = admin(project.store, "GET", "page")[1]["dues"]
 
@@ -798,7 +853,7 @@ def test_a_failed_build_is_not_deployed() -> None:
     """20001; what is there stays."""
     project = Project(world())
     project.deploy(project.version("asset", "/a"))
-    admin(project.store, "PUT", "builds/policy", {"result": "failed", "after_s": 0})
+    admin(project.store, "PUT", "builds/policy", {"verdict": "failed", "after_s": 0})
     build = project.build(project.version("asset", "/b"))
 
     url = project.environment["links"]["deployments"]
@@ -882,6 +937,26 @@ def test_environments_serve_apart() -> None:
     staging = handle(one.store, Request("GET", "/a", {}, b"", "https", other["domain_name"]))
 
     assert (one.get("/a").body, staging.body) == (b"2", b"1")
+
+
+@pytest.mark.parametrize(
+    "path", ["/it.html", "/{domain}/it.html", "//{domain}/it.html", "/https://{domain}/it.html"]
+)
+def test_no_asset_is_served_in_the_origin_of_the_page(path: str) -> None:
+    """Whose Host is this machine's gets none; whose Host is a domain's gets no page and no admin path."""
+    project = Project(world())
+    project.deploy(project.version("asset", "/it.html", b"<script>here</script>"))
+    domain = project.environment["domain_name"]
+    with running(project.store) as url:
+        for host in (url.removeprefix("http://"), "localhost", "127.0.0.1"):
+            target = url + path.format(domain=domain)
+            found = requests.get(target, headers={"Host": host}, timeout=10)
+            assert b"<script>" not in found.content
+            assert found.headers["Content-Type"].startswith("application/json")
+        for host in (domain, f"{domain}:80", domain.upper()):
+            for own in ("/", "/_page/main.js", "/_emulator/info", "/_emulator/page"):
+                assert requests.get(url + own, headers={"Host": host}, timeout=10).status_code == 403
+            assert b"<script>" in requests.get(f"{url}/it.html", headers={"Host": host}, timeout=10).content
 
 
 # --- clients, faults, calls --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,7 +26,8 @@ from reconciler.cli import echo
 from reconciler.cli.options import Settings
 from reconciler.cli.reapplying import AGAIN_AFTER, Reapplying
 from reconciler.cli.watching import Watch
-from reconciler.emulator import Clock, Effect, Match, Rule, Store, ask
+from reconciler.diagnostics import ExitCode
+from reconciler.emulator import Clock, Effect, Home, Match, Rule, Store, ask, open_home, open_in_memory
 from reconciler.emulator.control.routes import control
 from reconciler.emulator.doors.server import running
 from reconciler.emulator.wire import Request
@@ -297,6 +298,61 @@ def test_what_leads_out_of_the_folder_is_not_looked_for(folder: Path) -> None:
     assert watch.holds_stack() is False
 
 
+def test_the_service_that_a_stack_names_is_there(folder: Path) -> None:
+    """It is made once, in this world; one named by a sid that is not there is told."""
+    desk = Desk(folder)
+    desk.write(STACK.replace("{name: shop", "{name: shop, service: support"))
+    desk.begin()
+    desk.save(OTHER.replace("{name: shop", "{name: shop, service: support"))
+    (service,) = (one for one in desk.store.index.services if one.friendly_name == "support")
+
+    assert desk.told["state"] == "applied"
+    assert [one.service_sid for one in desk.store.index.conversations[service.sid]] == [service.sid]
+    desk.save(OTHER.replace("{name: shop", f"{{name: shop, service: IS{'0' * 32}"))
+    assert desk.told["state"] == "not_applied"
+    assert len(desk.store.index.services) == 2
+
+
+def test_a_file_is_no_pattern(folder: Path) -> None:
+    """A stack may be called as it likes; only includes and folders name many files."""
+    desk = Desk(folder, path=folder / "a[1].yaml")
+    desk.write(STACK, "a[1].yaml")
+    desk.begin()
+    assert desk.told["state"] == "applied"
+    desk.save(OTHER, "a[1].yaml")
+
+    assert desk.pairs()["whatsapp:+15550100301"] == "whatsapp:+15550100250"
+
+
+def test_what_a_broken_file_included_is_still_looked_at(folder: Path) -> None:
+    """Whoever mends the included one meanwhile is heard."""
+    desk = Desk(folder)
+    desk.write("{}\n", "more/deep.yaml")
+    desk.write("stack: {name: a}\ninclude: [more/*.yaml]\n")
+    watch = Watch(folder)
+    watch.take()
+    for text in ("stack: {name: a}\ninclude: [more/*.yaml\n", "stack: {name: a}\ninclude: 3\n"):
+        desk.write(text)
+        assert (watch.step(), watch.step()) == ((), (folder / "stack.yaml",))
+        desk.write(f"# {text.splitlines()[-1]}\n", "more/deep.yaml")
+        assert (watch.step(), watch.step()) == ((), (folder / "more" / "deep.yaml",))
+
+
+def test_more_files_than_can_be_watched_are_said_to_be(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, and again when there are too many again."""
+    monkeypatch.setattr("reconciler.cli.watching.MOST", 3)
+    for count in (3, 4, 5, 2, 4):
+        for path in desk.folder.glob("more-*.yaml"):
+            path.unlink()
+        for n in range(count - 1):
+            desk.write("conversations: {}\n", f"more-{n}.yaml")
+        desk.looks(3)
+
+    assert capsys.readouterr().err.count("not every save is noticed") == 2
+
+
 def test_a_folder_without_a_stack_is_left_alone_until_it_has_one(folder: Path) -> None:
     """Other programs write YAML, too."""
     desk = Desk(folder)
@@ -426,6 +482,20 @@ def test_no_secret_is_told(broken: str, folder: Path, capsys: pytest.CaptureFixt
     assert "hush" not in "".join(capsys.readouterr())
 
 
+def test_a_secret_of_before_is_none_that_may_be_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may still be in force elsewhere, and who writes a file anew quotes what was there."""
+    desk.save(SECRET.replace("{name", "{on_remove: close, limits: {remove: 9}, name"))
+    assert desk.told["state"] == "applied"
+    desk.save(
+        SECRET.replace("{name", "{on_remove: close, limits: {remove: 9}, name").replace("hush-hush", "new")
+    )
+    assert desk.told["state"] == "applied"
+    desk.save(SECRET.replace("stack:", "stck:") + "hush-hush: {x: hush-hush\n")
+
+    assert desk.told["state"] == "not_applied"
+    assert "hush" not in json.dumps(desk.told) + "".join(capsys.readouterr())
+
+
 # --- others at work, and what goes wrong -------------------------------------------------------------------
 
 
@@ -453,6 +523,58 @@ def test_another_apply_is_not_disturbed_and_comes_first(
     held = False
     desk.looks(AGAIN_AFTER)
     assert (desk.told["state"], "whatsapp:+15550100250" in desk.pairs().values()) == ("applied", True)
+
+
+@pytest.mark.parametrize("code", [ExitCode.STALE, ExitCode.LEASE_HELD])
+def test_an_apply_that_was_overtaken_is_tried_again(
+    code: ExitCode, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself, which is what is said; the run of another that came first is named, or the lost lease."""
+
+    async def carry(job: Job, *_: Any) -> int:
+        assert job.follower is not None
+        if code == ExitCode.LEASE_HELD:
+            job.follower.brake.trip("the lease was lost")
+        return code
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys.modules["reconciler.cli.reapplying"], "carry", carry)
+        desk.save(OTHER)
+    (problem,) = desk.told["problems"]
+    assert ("the lease was lost" in problem["summary"]) == (code == ExitCode.LEASE_HELD)
+    assert ("another apply changed this stack" in problem["summary"]) == (code == ExitCode.STALE)
+    assert problem["detail"] == "It is tried again in a moment."
+    desk.looks(AGAIN_AFTER - 1)
+    assert desk.told["state"] == "not_applied"
+    desk.looks(1)
+    assert desk.told["state"] == "applied"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"), [("it was stopped", "The next start"), ("", "Save once more to go on.")]
+)
+def test_an_apply_that_came_to_nothing_says_why(
+    reason: str, said: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal is no other apply, and nothing is tried again by itself."""
+
+    async def carry(job: Job, *_: Any) -> int:
+        assert job.follower is not None
+        if reason:
+            job.follower.brake.trip(reason)
+        return ExitCode.ERROR
+
+    monkeypatch.setattr(sys.modules["reconciler.cli.reapplying"], "carry", carry)
+    with pytest.raises(asyncio.CancelledError) if reason else nullcontext():
+        desk.save(OTHER)
+    (problem,) = desk.told["problems"]
+    assert (problem["summary"], said in problem["detail"]) == (
+        reason or "the run did not come to its end",
+        True,
+    )
+    heard = desk.store.events.last
+    desk.looks(2 * AGAIN_AFTER)
+    assert desk.store.events.last == heard
 
 
 def test_an_apply_that_fails_is_told_and_gone_on_with(desk: Desk) -> None:
@@ -524,6 +646,7 @@ def test_a_reset_is_left_alone_and_told(desk: Desk) -> None:
     assert (desk.told["state"], desk.world.snapshot()) == ("not_applied", {})
     assert "Save a spec" in desk.told["summary"]
     desk.save(STACK + "# again\n")
+    desk.looks(5)  # it was one reset, and is over
     assert (desk.told["state"], len(desk.world.snapshot())) == ("applied", 1)
 
 
@@ -586,15 +709,15 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[Served]:
+def served(folder: Path, *options: str, lines: int = 5) -> Iterator[Served]:
     """Serve a folder; what it prints until it waits is read."""
     command = [sys.executable, "-m", "reconciler", "emulator", str(folder), "--port", "0", *options]
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **streams) as process:
         assert process.stdout is not None
         try:
-            lines = [process.stdout.readline() for _ in range(4 if "--no-apply" in options else 5)]
-            yield Served(process, lines[0].split()[1], lines)
+            said = [process.stdout.readline() for _ in range(4 if "--no-apply" in options else lines)]
+            yield Served(process, said[0].split()[1], said)
         finally:
             process.kill()
 
@@ -660,10 +783,76 @@ def test_a_world_in_memory_is_made_of_the_specs_too(folder: Path) -> None:
     with served(folder, "--memory") as one:
         told = one.after(lambda: (folder / "stack.yaml").write_text(OTHER, encoding="utf-8"))
         assert (told["state"], len(one.get("page")["phones"])) == ("applied", 2)
+        assert ended(one)[2] == 0
+    assert [path.name for path in folder.iterdir()] == ["stack.yaml"]
     with served(folder, "--memory", "--no-apply") as one:
         assert (one.get("specs")["state"], one.get("page")["conversation"]) == ("none", None)
+        assert ended(one)[2] == 0
 
     assert [path.name for path in folder.iterdir()] == ["stack.yaml"]
+
+
+SAYS = ("sh", "-c", 'echo "$http_proxy"')
+
+
+def test_a_world_in_memory_is_the_folders_while_it_is_served(folder: Path) -> None:
+    """For `env`, `run` and `--local`; a second emulator beside it says where it is."""
+    (folder / "stack.yaml").write_text(STACK, encoding="utf-8")
+    with served(folder, "--memory") as one:
+
+        def told(*words: object) -> subprocess.CompletedProcess[str]:
+            line = [sys.executable, "-m", "reconciler", *map(str, words)]
+            return subprocess.run(line, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+        assert f"http_proxy={one.url}\n" in told("emulator", "env", folder).stdout
+        assert told("emulator", "run", folder, "--", *SAYS).stdout == f"{one.url}\n"
+        assert told("plan", folder, "--local", "--detailed-exitcode").returncode == 0
+        for words in ((folder,), (folder, "--memory")):
+            second = told("emulator", *words, "--port", "0")
+            assert (second.returncode, f"runs already at {one.url}" in second.stderr) == (1, True)
+        third = told("emulator", "run", folder, "--sender", "+15550100201", "--", "true")
+        assert f"runs already at {one.url}" in third.stderr
+        assert not (folder / ".reconciler" / "local.db").exists()
+        assert ended(one)[2] == 0
+    assert told("plan", folder, "--local", "--detailed-exitcode").returncode == 2
+
+
+def test_a_world_in_memory_needs_nothing_of_its_folder(folder: Path) -> None:
+    """Where it cannot be announced that is said, and it is served."""
+    (folder / ".reconciler").write_text("in the way", encoding="utf-8")
+    with served(folder, "--memory", "--no-apply") as one:
+        assert one.get("health")["status"] == "ok"
+        _, err, code = ended(one)
+    assert ("commands do not find this emulator" in err, code) == (True, 0)
+
+
+def test_a_server_takes_back_only_what_it_announced(folder: Path) -> None:
+    """A command that has the folder's file meanwhile leaves the emulator in memory to be found."""
+    with open_home(folder, 1.0), open_in_memory(folder, Store()) as home, running(Store()) as url:
+        assert isinstance(home, Home)
+        home.announce(url)
+        place = folder / ".reconciler" / "emulator.json"
+        place.write_text(json.dumps({"url": url, "pid": 1}), encoding="utf-8")
+    assert json.loads(place.read_text(encoding="utf-8"))["pid"] == 1
+
+
+def test_switches_and_senders_are_those_that_are_typed(folder: Path) -> None:
+    """A number that nobody tested is taken, too; other answers hold from the next call on."""
+    words = ("--switch", "attach_delay_s=7.5", "--switch", "own_pair_code=50437", "--sender", "+15550100201")
+    with served(folder, "--memory", "--no-apply", *words) as one:
+        found = one.get("switches")
+        assert (found["attach_delay_s"]["answer"], found["own_pair_code"]["answer"]) == (7.5, 50437)
+        one.put("switches", {"attach_delay_s": 0})
+        assert one.get("switches")["attach_delay_s"]["answer"] == 0
+
+
+def test_a_number_that_is_not_the_accounts_is_refused_at_its_line(folder: Path) -> None:
+    """As Twilio does, with the code that a real account would get."""
+    (folder / "stack.yaml").write_text(STACK, encoding="utf-8")
+    with served(folder, "--memory", "--sender", "whatsapp:+15550100200", lines=4) as one:
+        problems = one.get("specs")["problems"]
+        assert [one["address"] for one in problems] == ["conversation/order/participant/courier"]
+        assert "50413" in problems[0]["summary"] + problems[0]["detail"]
 
 
 # --- on the page -------------------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ import pytest
 from twilio.rest import Client
 
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Account, Clock, Store, Switches, WorldError, ask
-from reconciler.emulator.disk import FORMAT
 from reconciler.emulator.doors.in_process import authorization, request_to
 from reconciler.emulator.doors.server import running
 from reconciler.emulator.handle import handle
+from reconciler.emulator.rows import FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 import pytest
 
 from reconciler.emulator import Clock, Store, Switches, ask
 from reconciler.emulator.clock import DAWN_S
 from reconciler.emulator.fields import duration_s
+from reconciler.emulator.state import exported, imported
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 X = "/Conversations/x"
 TIMERS = {"State": "active", "Timers.Inactive": "PT1H", "Timers.Closed": "P1D"}
@@ -162,3 +169,42 @@ def test_what_is_no_duration(text: str) -> None:
     """Everything else is refused."""
     with pytest.raises(ValueError, match="no duration"):
         duration_s(text)
+
+
+def test_a_reset_takes_time_back_to_where_it_began(tmp_path: Path) -> None:
+    """A clock that stands is at its own dawn again, after a restart too; it still stands."""
+    path = tmp_path / "world.db"
+    for at_s in (DAWN_S, DAWN_S + 5.5):
+        store = Store(path=path, clock=Clock.frozen(at_s))
+        store.advance(3600)
+        store.close()
+        store = Store(path=path)
+        store.advance(3600)
+        store.reset()
+        store.commit()
+        assert (store.now_s(), store.clock.mode) == (at_s, "frozen")
+        store.close()
+        assert Clock.frozen(at_s).saved() == Store(path=path).clock.saved()
+
+
+@pytest.mark.parametrize("rate", [1.0, 60.0])
+def test_a_clock_that_runs_is_reset_to_the_walls(rate: float) -> None:
+    """What it was ahead is gone, its rate is kept."""
+    store = Store(clock=Clock())
+    store.clock.run_at(rate)
+    store.advance(86_400)
+    store.reset()
+
+    assert store.clock.rate == rate
+    assert abs(store.now_s() - time.time()) < 3600
+
+
+def test_an_import_leaves_where_time_began() -> None:
+    """A reset after it goes back to the dawn of this world's clock, not of the other's."""
+    other = Store(clock=Clock.frozen(DAWN_S + 50))
+    store = Store(clock=Clock.frozen())
+    imported(store, exported(other))
+    assert store.now_s() == DAWN_S + 50
+    store.reset()
+
+    assert store.now_s() == DAWN_S

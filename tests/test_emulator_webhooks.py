@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from click.testing import CliRunner
 from contents import GREETED, approved
+from deploying import Project
 from hypothesis import given
 from hypothesis import strategies as st
 from playing import Play
@@ -178,9 +179,46 @@ DOCUMENTED: dict[str, set[str]] = {
     },
     "onMessageUpdated": {"MessageSid", "DateUpdated", "Body"},
     "onMessageRemoved": {"MessageSid", "DateRemoved", "Index"},
-    "onUserAdded": {"UserSid", "Identity", "RoleSid", "Attributes"},
+    "onUserAdded": {"UserSid", "Identity", "RoleSid", "Attributes", "IsOnline", "IsNotifiable"},
     "onUserUpdated": {"UserSid", "FriendlyName"},
 }
+
+UNDOCUMENTED = {name: {"DateUpdated"} for name in ("onParticipantAdded", "onUserAdded", "onUserUpdated")}
+
+
+def test_events_of_ours_are_for_no_webhook() -> None:
+    """Whatever caused them, and they have no reason; Twilio's have both."""
+    store = world()
+    account_hook(store, sorted(POST_EVENTS))
+    sid = conversation(store, ("+15550100301", "+15550100200"))
+    store.phones.send("+15550100301", "+15550100200", "hi")
+    store.phones.offline("+15550100301")
+    call(store, "POST", f"/Conversations/{sid}", {"Timers.Closed": "PT10M"})
+    store.advance(600)
+    told = [event.shown() for event in store.events.since(0)]
+    store.reset()
+    store.commit()
+    (begun,) = [event.shown() for event in store.events.since(0) if event.type == "world.reset"]
+
+    ours = [one for one in (*told, begun) if not one["type"].startswith("on")]
+    assert {one["type"] for one in ours} == {"phone.changed", "phone.message", "world.reset"}
+    assert {(one["webhooks"], one["reason"]) for one in ours} == {(False, None)}
+    closed = next(one for one in told if one["type"] == "onConversationStateUpdated")
+    assert (closed["webhooks"], closed["reason"]) == (True, "TIMER")
+
+
+def test_a_domain_of_this_world_says_that_its_functions_do_not_run() -> None:
+    """Where it stands, and that is not: a host of somebody else's."""
+    store = world()
+    site = Project(store)
+    sid = conversation(store)
+    for url in (f"{site.domain}/optin", "https://other-1234.twil.io/optin"):
+        scoped(store, sid, "onMessageAdded", url=url)
+    call(store, "POST", f"/Conversations/{sid}/Messages", {"Body": "a"}, TELLING)
+    ours, theirs = (one.reason or "" for one in store.deliveries)
+
+    assert "deployed and not run" in ours
+    assert "not this machine" in theirs
 
 
 def test_the_table_has_every_event() -> None:
@@ -227,6 +265,7 @@ def test_parameters_are_those_of_the_event(event: str) -> None:
     assert (sent["EventType"], sent["Source"], sent["RetryCount"]) == (event, "API", "0")
     assert all(value.endswith(".000Z") for name, value in sent.items() if name.startswith("Date"))
     assert "None" not in sent.values()
+    assert UNDOCUMENTED.get(event, set()).isdisjoint(sent)
 
 
 @pytest.mark.parametrize(
@@ -544,9 +583,8 @@ def test_calls_leave_only_when_told_to(
     """The command's option is what allows it, for a folder's world and for one in memory."""
     found: list[bool] = []
 
-    async def serve(home: Any, *_: Any, announce: bool) -> int:
+    async def serve(home: Any, *_: Any) -> int:
         found.append(home.store.deliveries.allow_external)
-        assert announce is not ("--memory" in words)
         return 0
 
     monkeypatch.setattr(sys.modules["reconciler.cli.emulator"], "_serve", serve)

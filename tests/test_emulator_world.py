@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.emulator import Clock, Home, InProcess, Running, Store, Switches, WorldError, ask, open_home
-from reconciler.emulator.disk import FORMAT
 from reconciler.emulator.doors.server import running
+from reconciler.emulator.rows import FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path

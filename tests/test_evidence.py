@@ -49,8 +49,9 @@ def test_the_holder_of_a_pair_is_named_while_planning(state: str) -> None:
         "create conversation/b",
         "create conversation/b/participant/p",
     ]
-    assert lines[-1].startswith("conversation/a/participant/p: what it wants is held by MB")
-    assert f"in {sid} ('theirs'), {state}, not marked by any stack" in lines[-1]
+    where = f"held in conversation 'theirs', {state}, not marked by any stack (MB"
+    assert lines[-1].startswith(f"conversation/a/participant/p: what participant/p wants is {where}")
+    assert lines[-1].endswith(f" in {sid})")
     events = world.apply(stack_of(spec({"a": "+15550100301", "b": "+15550100302"})))
     assert [event for event in events if event.kind == "failed"] == []
 
@@ -61,6 +62,26 @@ def test_another_stack_is_named_as_the_owner() -> None:
     world.apply(stack_of(spec({"x": "+15550100301"}, stack={"name": "two"})))
 
     assert "of stack two" in told(world, spec({"a": "+15550100301"}))[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "is_twin"), [("two", "a", True), ("two", "x", False), ("one", "a", False)]
+)
+def test_a_stack_that_was_renamed_is_told_how_to_say_so(name: str, key: str, is_twin: bool) -> None:
+    """Where another stack has the same party under the same key; each line that is named works."""
+    world, phones = World(), {"a": "+15550100301"}
+    world.apply(stack_of(spec({key: "+15550100301"}, stack={"name": "old"})))
+    plan = world.plan(stack_of(spec(phones, stack={"name": name}))).plan if name != "one" else None
+    if plan is None:
+        hold(world, "+15550100302")
+        plan = world.plan(stack_of(spec({"a": "+15550100302"}))).plan
+    detail = plan.diagnostics[0].detail
+
+    assert detail.startswith("If the stack was renamed: moved: {stack/old: stack/two}\n") is is_twin
+    assert ("adopted: {conversation/a: {from: old}}\nOr close or change" in detail) is is_twin
+    for line in ({"moved": {"stack/old": "stack/two"}}, {"adopted": {"conversation/a": {"from": "old"}}}):
+        again = told(world, spec(phones, stack={"name": "two"}, **line)) if is_twin else []
+        assert [one for one in again if "wants" in one or "create" in one] == []
 
 
 def test_a_closed_conversation_holds_nothing() -> None:
@@ -85,7 +106,7 @@ def test_what_the_plan_itself_frees_is_free() -> None:
         spec({"c": "+15550100301"}),
     ):
         plan = world.plan(stack_of(wanted)).plan
-        assert plan.diagnostics == ()
+        assert [one for one in plan.diagnostics if one.severity == "error"] == []
 
 
 def test_what_is_refused_frees_nothing() -> None:

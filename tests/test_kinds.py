@@ -36,7 +36,7 @@ from reconciler.kinds.base import (
     instance_path,
     named_form,
 )
-from reconciler.kinds.fields import NONE, Spec, Text
+from reconciler.kinds.fields import NONE, Spec, Text, duration_s, iso_duration
 from reconciler.model import Action, Address, Event, EventKind, Graph, Half, Owner, Ref, Resource, Target
 from reconciler.observed import observe
 from reconciler.step import Form, JsonBody, Multipart, Part, Step, Until
@@ -904,3 +904,30 @@ def test_a_ref_waits_for_what_it_names() -> None:
         made[api.rows[path]["name"]] = n
 
     assert made["z"] < made["a"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 10**9 - 1) | st.none(), min_size=5, max_size=5))
+def test_a_duration_in_short_is_the_same_in_iso_8601(parts: list[int | None]) -> None:
+    """Weeks to seconds, any of them left out; what is ISO 8601 stays as it is, to the letter."""
+    short = "".join(
+        f"{number}{unit}" for number, unit in zip(parts, "wdhms", strict=True) if number is not None
+    )
+    days, time = (
+        "".join(f"{number}{unit}" for number, unit in zip(some, units, strict=True) if number is not None)
+        for some, units in ((parts[:2], "WD"), (parts[2:], "HMS"))
+    )
+    iso = f"P{days}{'T' if time else ''}{time}" if short else None
+    seconds = sum(size * (n or 0) for size, n in zip((604_800, 86_400, 3_600, 60, 1), parts, strict=True))
+
+    assert iso_duration(short) == iso
+    assert duration_s(short) == (seconds if short else None)
+    assert (iso_duration(iso or ""), duration_s(iso or "")) == (iso, duration_s(short))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "1", "h", "1d2", "1h1d", "1 h", "1.5h", "-1h", "1H", "P1h", "٣d", "P٣D"]
+)
+def test_what_is_no_duration_is_none(text: str) -> None:
+    """Units in their order, each with its number."""
+    assert (iso_duration(text), duration_s(text)) == (None, None)

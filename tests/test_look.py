@@ -607,7 +607,9 @@ def test_a_pair_that_others_hold_is_why_nothing_is_created() -> None:
     pair = [("MessagingBinding.Address", f"whatsapp:{PHONE}"), ("MessagingBinding.ProxyAddress", WA)]
     world.call("POST", "Conversations/theirs/Participants", pair)
 
-    assert "is held by" in why(world, spec({"a": order()}), "conversation/a/participant/customer")
+    assert "is held in conversation 'theirs'" in why(
+        world, spec({"a": order()}), "conversation/a/participant/customer"
+    )
 
 
 def test_closed_ones_and_what_stands_in_them_are_left() -> None:
@@ -668,7 +670,7 @@ def test_an_unknown_address_names_the_nearest() -> None:
     world = applied(wanted)
     cases = {
         "order-1042": "Nearest: conversation/order-1042.",
-        "conversation/order-1024": "Nearest: conversation/order-1042,",
+        "conversation/order-1024": "Nearest: conversation/order-1042.",
         "qqq": "There are: conversation/order-1042,",
         "": "There are: ",
         "CH" + "0" * 32: "There are: ",

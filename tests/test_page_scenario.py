@@ -64,6 +64,7 @@ def test_what_was_played_on_the_page_plays_again(browser: Browser, store: Store,
             box.press("Enter")
             expect(page.get_by_text(body).first).to_be_visible()
         page.get_by_role("button", name="+25 h").click()
+        page.get_by_role("button", name="Let it pass").click()
         expect(page.get_by_text("Fri 2 Jan 2026, 01:00:00 UTC")).to_be_visible()
         store.phones.send(ALICIA, SMS, "Still there?")
         path = downloaded(page, tmp_path)

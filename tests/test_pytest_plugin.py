@@ -173,3 +173,60 @@ def test_pytest_lists_it(tried: Callable[..., str]) -> None:
     listed = tried("def test_it(): pass\n", "--fixtures")
 
     assert re.search(r"^twilio_emulator.*\n.*emulated Twilio Conversations", listed, re.MULTILINE)
+
+
+MARKED = """
+import pytest
+from twilio.base.exceptions import TwilioRestException
+
+pytestmark = pytest.mark.twilio_emulator(switches={"own_pair_code": 50437, "attach_delay_s": 7})
+US, THEM = "+15550100201", "+15550100301"
+
+def paired(twilio_emulator, proxy):
+    order = twilio_emulator.client().conversations.v1.conversations.create()
+    order.participants.create(messaging_binding_address=THEM, messaging_binding_proxy_address=proxy)
+    return order
+
+def test_switches(twilio_emulator):
+    order = paired(twilio_emulator, US)
+    with pytest.raises(TwilioRestException) as refused:
+        order.participants.create(messaging_binding_address=THEM, messaging_binding_proxy_address=US)
+    assert refused.value.code == 50437
+
+@pytest.mark.twilio_emulator(senders=[US])
+def test_senders(twilio_emulator):
+    paired(twilio_emulator, US)
+    with pytest.raises(TwilioRestException) as refused:
+        paired(twilio_emulator, "+15550100202")
+    assert refused.value.code == 50413
+"""
+
+
+def test_a_marker_says_what_twilio_answers_and_whose_numbers_are_the_accounts(
+    tried: Callable[..., str],
+) -> None:
+    """Also with `--strict-markers`; the nearest marker holds."""
+    assert "2 passed" in tried(MARKED, "--strict-markers")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("switches={'atach_delay_s': 5}", "the nearest: attach_delay_s"),
+        ("switches={'list_order': 'up'}", "answers: created, created_desc, sid"),
+        ("senders=['5550100201']", "a sender is written"),
+    ],
+)
+def test_a_marker_that_says_what_nobody_knows_is_refused(
+    said: str, why: str, tried: Callable[..., str]
+) -> None:
+    """With what would be right."""
+    text = f"""
+import pytest
+
+@pytest.mark.twilio_emulator({said})
+def test_it(request):
+    with pytest.raises(pytest.UsageError, match={why!r}):
+        request.getfixturevalue("twilio_emulator")
+"""
+    assert "1 passed" in tried(text)

@@ -500,6 +500,26 @@ def test_what_a_webhook_leads_to_stays_hidden_when_it_was_sensitive() -> None:
     assert 'url:    "https://hush.example/…"' in plan_text(Planned(plan))
 
 
+def test_a_url_that_we_set_reads_alike_where_it_goes_and_where_it_comes() -> None:
+    """Port and path too, in every form; what others made of it shows only where it leads to."""
+    hook = '{url: "http://localhost:9191/bad", filters: [onMessageAdded]}'
+    text = f"stack: {{name: demo}}\nconversations: {{a: {{webhooks: {{KEY: {hook}}}}}}}\n"
+    world = World()
+    world.apply(stack_of(text.replace("KEY", "one")))
+    named = text.replace("KEY", "two").replace("[onMessageAdded]", "[onMessageRemoved]")
+
+    def urls() -> list[list[str]]:
+        planned = world.plan(stack_of(named))
+        forms = (plan_text(planned), plan_markdown(planned, MASKED), plan_json(planned, MASKED))
+        return [re.findall(r"http://localhost[^\s\"]*", form) for form in forms]
+
+    assert urls() == [["http://localhost:9191/bad"] * 2] * 3
+    (row,) = world.rows("Conversations/demo.a/Webhooks")
+    form = [("Configuration.Url", "http://localhost:9191/token/hush")]
+    world.call("POST", f"Conversations/demo.a/Webhooks/{row['sid']}", form)
+    assert "hush" not in "".join("".join(found) for found in urls())
+
+
 def test_integers_and_names_that_may_be_numbers_are_masked() -> None:
     """In attributes a number may have lost its plus, as a key, a text or an integer."""
     fields: Fields = {

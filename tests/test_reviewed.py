@@ -521,7 +521,7 @@ def test_a_pair_that_others_took_has_moved() -> None:
     judgement, told = at_odds(take, participants=new)
 
     assert list(told) == ["conversation/a/participant/r"]
-    assert "What it wants is held by MB" in told["conversation/a/participant/r"]
+    assert "What participant/r wants is held in conversation 'theirs'" in told["conversation/a/participant/r"]
     assert judgement.done == ()
 
 

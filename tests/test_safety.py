@@ -47,7 +47,7 @@ def test_the_refusal_says_how_to_consent() -> None:
 
     assert problem.summary == "15 of 20 conversations would be removed; the limits are 10 and 30%"
     assert "limits: {remove: 15}" in problem.detail
-    assert "--allow-remove 15" in problem.detail
+    assert problem.detail.endswith("or once: reconciler apply … --allow-remove 15.")
     assert removed(world, spec(5, remove=15)) == 15
     assert removed(world, spec(5), limits=Limits(remove=15)) == 15
 

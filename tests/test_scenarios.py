@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import os
 import random
 import re
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -16,7 +19,7 @@ from playing import Play
 from worlds import World, stack_of
 
 from reconciler.cli import run
-from reconciler.diagnostics import SpecError
+from reconciler.diagnostics import ReconcilerError, SpecError
 from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN, Clock, InProcess, PhoneError, Store, Switches, ask
 from reconciler.emulator.control.routes import control
 from reconciler.emulator.control.scenario_text import quoted
@@ -38,16 +41,17 @@ from reconciler.scenarios import (
     set_up,
     specs_of,
 )
-from reconciler.scenarios.scenario import Advances, Content, Misses, Says, Sees, Step
+from reconciler.scenarios.cast import Player
+from reconciler.scenarios.scenario import Advances, Beat, Content, Misses, Posts, Says, Sees, Thumbs
 from reconciler.variables import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 WA, SMS, OTHER_SMS = "whatsapp:+15550100200", "+15550100201", "+15550100202"
 ROBERT, ALICIA, DRIVER = "+15550100301", "+15550100302", "+15550100303"
 URL = "http://127.0.0.1:1"
+MASKS = ["whatsapp:+15550100204", "+15550100203", "whatsapp:+15550100205"]
 HOSTILE = [
     "a: b, c #d",
     "{x: [y]} - 'z' \"q\" \\n",
@@ -148,16 +152,17 @@ def told(outcome: Outcome) -> str:
 class Session:
     """Somebody at the page: random thumbs, posts and time in one conversation; a seed decides."""
 
-    def __init__(self, seed: int, texts: list[str], *, by_stack: bool) -> None:
+    def __init__(self, seed: int, texts: list[str], made_by: str) -> None:
         self.dice = random.Random(seed)
         self.texts = texts
-        self.by_stack = by_stack
+        self.said: list[str] = []
+        self.posted: list[str] = []
         self.world = World()
         self.store = self.world.store
-        self.sid = self._by_stack() if by_stack else self.by_hand()
         self.people = [(f"whatsapp:{ROBERT}", WA), (ALICIA, SMS), (f"whatsapp:{DRIVER}", WA)]
+        self.sid = {"stack": self.by_stack, "hand": self.by_hand, "message": self.by_message}[made_by]()
 
-    def _by_stack(self) -> str:
+    def by_stack(self) -> str:
         self.world.apply(stack_of(STACK))
         return str(self.world.rows("Conversations")[0]["sid"])
 
@@ -174,6 +179,16 @@ class Session:
             form["Attributes"] = json.dumps({"role": role} if role else {"x": 1})
             assert ask(self.store, "POST", f"/Conversations/{sid}/Participants", form)[0] == 201
         return sid
+
+    def by_message(self) -> str:
+        """Have one person write to a sender that makes a conversation of it."""
+        self.people = [self.dice.choice(self.people)]
+        address, sender = self.people[0]
+        kind = "whatsapp" if address.startswith("whatsapp") else "sms"
+        form = {"Type": kind, "Address": sender, "AutoCreation.Type": "default"}
+        made = ask(self.store, "POST", "/Configuration/Addresses", {**form, "AutoCreation.Enabled": "true"})
+        assert made[0] == 201
+        return str(self.store.phones.send(address, sender, "Is anybody there?").conversation_sid)
 
     def run(self, steps: int) -> Session:
         deeds: list[tuple[Callable[[], object], int]] = [
@@ -194,12 +209,14 @@ class Session:
         body = self.dice.choice([*self.texts, "hello", "STOP", "start"])
         with contextlib.suppress(PhoneError):
             self.store.phones.send(address, sender, body, media)
+            self.said.append(body)
 
     def post(self) -> None:
         author = self.dice.choice([ALICIA, f"whatsapp:{ROBERT}", "system", "desk-1", "somebody else"])
         asking = {"X-Twilio-Webhook-Enabled": "true"} if self.dice.random() < 0.3 else {}
         form = {"Body": self.dice.choice(self.texts), "Author": author}
-        ask(self.store, "POST", f"/Conversations/{self.sid}/Messages", form, asking)
+        if ask(self.store, "POST", f"/Conversations/{self.sid}/Messages", form, asking)[0] == 201:
+            self.posted.append(form["Body"])
 
     def switch(self) -> None:
         deed = self.dice.choice([self.store.phones.offline, self.store.phones.online])
@@ -211,17 +228,38 @@ class Session:
     def wait(self) -> None:
         self.store.advance(self.dice.choice([1, 59, 60, 3600, 5400, 40_000, 90_000]))
 
+    def replace(self, at: int | None = None, *, sender: str = "", anew: bool = True) -> None:
+        """Take somebody out and, where `anew` says so, in again, maybe behind another sender."""
+        address, former = self.people[self.dice.randrange(3) if at is None else at]
+        ask(self.store, "POST", f"/Conversations/{self.sid}", {"State": "active"})
+        _, listed = ask(self.store, "GET", f"/Conversations/{self.sid}/Participants")
+        rows = [
+            one
+            for one in listed["participants"]
+            if (one["messaging_binding"] or {}).get("address") == address
+        ]
+        for row in rows:
+            ask(self.store, "DELETE", f"/Conversations/{self.sid}/Participants/{row['sid']}")
+        proxy = sender or self.dice.choice([former, MASKS[not address.startswith("whatsapp")]])
+        form = {"MessagingBinding.Address": address, "MessagingBinding.ProxyAddress": proxy}
+        if anew and rows:
+            form["Attributes"] = rows[0]["attributes"]
+            ask(self.store, "POST", f"/Conversations/{self.sid}/Participants", form)
+            self.people = [(one, proxy if one == address else to) for one, to in self.people]
+
     def move(self) -> None:
         state = self.dice.choice(["active", "inactive", "inactive", "closed"])
         ask(self.store, "POST", f"/Conversations/{self.sid}", {"State": state})
 
 
-def played(seed: int, folder: Path, texts: list[str] | None = None) -> tuple[Scenario, dict[str, Any]]:
+def played(
+    seed: int, folder: Path, texts: list[str] | None = None, made_by: str = ""
+) -> tuple[Scenario, dict[str, Any]]:
     """Return a random session as it was saved."""
-    session = Session(seed, texts or ["one", "two", "three"], by_stack=seed % 2 == 0).run(40)
+    made_by = made_by or ("stack", "hand")[seed % 2]
+    session = Session(seed, texts or ["one", "two", "three"], made_by).run(40)
     found = saved(session.store, session.sid)
-    stack = STACK if session.by_stack else None
-    return scenario_of(found["text"], folder, stack), found
+    return scenario_of(found["text"], folder, STACK if made_by == "stack" else None), found
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -232,6 +270,36 @@ def test_what_was_saved_plays_again(seed: int, tmp_path: Path) -> None:
     assert found["notes"] == []
     assert found["steps"] == len(scenario.steps) > 20
     assert told(acted(scenario)).startswith("ok ")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_message_made_plays_again(seed: int, tmp_path: Path) -> None:
+    """The message that a conversation was created for is older than who wrote it, and is in the file."""
+    scenario, found = played(seed, tmp_path, made_by="message")
+    first = next(beat.deed for beat in scenario.steps if isinstance(beat.deed, Says | Sees))
+
+    assert found["notes"] == []
+    assert isinstance(first, Says)
+    assert first.message.text == "Is anybody there?"
+    assert told(acted(scenario)).startswith("ok ")
+
+
+@pytest.mark.parametrize(
+    ("words", "noted"),
+    [(["hello"], False), (["STOP"], True), (["STOP", "start"], False), (["start", "STOP", "hello"], True)],
+)
+def test_an_opt_out_from_before_is_noted(words: list[str], noted: bool) -> None:
+    """Who had written STOP to a sender gets nothing from it in a conversation later; a file cannot say so."""
+    store = Store(clock=Clock.frozen())
+    for word in words:
+        store.phones.send(ALICIA, SMS, word)
+    store.advance(90_000)
+    sid = ask(store, "POST", "/Conversations", {"FriendlyName": "Later"})[1]["sid"]
+    form = {"MessagingBinding.Address": ALICIA, "MessagingBinding.ProxyAddress": SMS}
+    assert ask(store, "POST", f"/Conversations/{sid}/Participants", form)[0] == 201
+    note = "what somebody had written to their sender before they were there"
+
+    assert saved(store, sid)["notes"] == ([note] if noted else [])
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -252,7 +320,7 @@ def test_half_a_character_is_a_sign_for_what_is_lost() -> None:
 def replaced(scenario: Scenario, at: int, deed: Any) -> Scenario:
     """Return a scenario with another deed at one place, or none."""
     step = scenario.steps[at]
-    here = [] if deed is None else [Step(deed, step.words, step.place)]
+    here = [] if deed is None else [Beat(deed, step.words, step.place)]
     return dataclasses.replace(scenario, steps=(*scenario.steps[:at], *here, *scenario.steps[at + 1 :]))
 
 
@@ -344,19 +412,69 @@ def test_a_world_that_was_opened_again_says_what_it_has_forgotten(tmp_path: Path
     assert acted(scenario).passed
 
 
-def test_where_time_runs_by_itself_short_gaps_make_no_step() -> None:
-    """They are collected until they make a minute; a frozen clock is told to the second."""
-    for clock, expected in ((Clock(), r"11[89]s"), (Clock.frozen(), r"59s")):
-        session = Session(1, ["x"], by_stack=False)
+def test_where_time_runs_by_itself_whole_minutes_make_a_step() -> None:
+    """What is left of them is collected, nobody waits for the first deed; a frozen clock is told exactly."""
+    for clock, expected in ((Clock(), ["2m", "25h"]), (Clock.frozen(), ["2m28s", "59s", "1m1s", "25h3s"])):
+        session = Session(1, ["x"], "hand")
         session.store = store = Store(clock=clock)
         sid = session.by_hand()
-        for _ in range(2):
-            store.advance(59)
+        for seconds in (148, 59, 61, 90_003):
+            store.advance(seconds)
             store.phones.send(ALICIA, SMS, "x")
-        gaps = re.findall(r"advance: (\S+)", saved(store, sid)["text"])
+        text = saved(store, sid)["text"].replace("  - conversation is: inactive\n", "")
 
-        assert len(gaps) == (1 if expected.startswith("11") else 2)
-        assert all(re.fullmatch(expected, gap) for gap in gaps)
+        assert re.findall(r"advance: (\S+)", text) == expected
+
+
+@pytest.mark.parametrize("made_by", ["stack", "hand"])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_post_is_what_came_by_rest(seed: int, made_by: str, tmp_path: Path) -> None:
+    """Also where people were replaced, or left: what a handset wrote is never told as an application's."""
+    session = Session(seed, [], made_by)
+    for count in range(4):
+        session.texts = [f"{count} {n}" for n in range(50)]
+        session.run(12)
+        session.replace(anew=session.dice.random() < 0.7)
+    session.texts = ["at last"]
+    session.run(6)
+    found = saved(session.store, session.sid)
+    scenario = scenario_of(found["text"], tmp_path, STACK if made_by == "stack" else None)
+    posted = Counter(one.deed.message.text for one in scenario.steps if isinstance(one.deed, Posts))
+    said = Counter(one.deed.message.text for one in scenario.steps if isinstance(one.deed, Says))
+
+    assert not posted - Counter(session.posted)
+    assert not said - Counter(session.said)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_after_a_mask_was_changed_the_play_begins_there(seed: int, tmp_path: Path) -> None:
+    """What was said behind the former one is left out, in one note; what was said since plays again."""
+    session = Session(seed, ["before"], "hand").run(20)
+    session.store.phones.online(ALICIA)
+    session.store.phones.send(ALICIA, SMS, "before")
+    for one in range(len(session.people)):
+        session.replace(one, sender=MASKS[one])
+    session.texts = ["since"]
+    session.store.phones.send(ALICIA, MASKS[1], "since")
+    session.run(20)
+    found = saved(session.store, session.sid)
+    said = [note for note in found["notes"] if note.startswith("what was said before the mask of ")]
+
+    assert found["notes"] == said
+    assert len(said) == 1
+    assert "before" not in found["text"].split("steps:")[1]
+    assert 'says: "since"' in found["text"]
+    assert told(acted(scenario_of(found["text"], tmp_path))).startswith("ok ")
+
+
+def test_the_button_is_told_as_it_was_pressed(tmp_path: Path) -> None:
+    """STOP by SMS is what `stops` sends."""
+    session = Session(1, ["x"], "hand")
+    session.store.phones.stop(ALICIA, SMS)
+    scenario = scenario_of(saved(session.store, session.sid)["text"], tmp_path)
+
+    assert [one.deed for one in scenario.steps][:1] == [Thumbs("system-1", "stop")]
+    assert acted(scenario).passed
 
 
 def test_a_group_is_saved(tmp_path: Path) -> None:
@@ -380,7 +498,7 @@ def test_a_group_is_saved(tmp_path: Path) -> None:
 
 def test_of_a_stack_the_file_holds_no_number() -> None:
     """Names are those of the specs, so it can be shared like them; who made it by hand is told of numbers."""
-    by_stack, by_hand = (Session(2, ["x"], by_stack=one).run(30) for one in (True, False))
+    by_stack, by_hand = (Session(2, ["x"], one).run(30) for one in ("stack", "hand"))
     text = saved(by_stack.store, by_stack.sid)["text"]
 
     assert "conversation: order\n" in text
@@ -448,6 +566,8 @@ FAILING = {
     "  - webhook_called: audit": "webhook audit was called never",
     "  - courier says: Hi\n  - webhook_called: {webhook: audit, times: 2}": "webhook audit was called once",
     "  - courier says: Hi\n  - webhook_called: {webhook: audit, parameters: {Body: Ho}}": "called never",
+    "  - desk posts: {text: a, webhooks: true}\n  - courier says: b\n"
+    "  - webhook_called: {webhook: audit, times: 1}": "called twice",
     "  - courier says: {text: a, media: [https://x.y/b.png]}\n  - customer says: c\n"
     "  - courier says: {text: a, media: [https://x.y/b.png]}\n"
     "  - customer sees: {media: [https://x.y/c.png]}": "customer saw something else",
@@ -478,10 +598,11 @@ def test_a_failure_shows_the_handset(tmp_path: Path) -> None:
         "        - customer sees: Hi\n"
         "          ^\n"
         '    expected: "Hi", from wa (whatsapp:+15550100200)\n'
+        "    It was refused. Where that is meant: `customer misses: …`.\n"
         "    the handset of customer (whatsapp:+15550100301):\n"
         "      with wa (whatsapp:+15550100200):\n"
-        '        2026-01-01T00:00:00Z  wrote  "Hello?"  received\n'
-        f'        2026-01-02T01:00:00Z  got    "Hi"  undelivered 63016: {explanation(63016, None)}\n'
+        '        2026-01-01T00:00:00Z  wrote   "Hello?"  sent\n'
+        f'        2026-01-02T01:00:00Z  missed  "Hi"  refused 63016: {explanation(63016, None)}\n'
     )
     numbers = Numbers(b"key")
     shared = [
@@ -493,6 +614,39 @@ def test_a_failure_shows_the_handset(tmp_path: Path) -> None:
     assert [text for text in shared if "customer saw nothing" not in text] == []
     with pytest.raises(ValueError, match="shared output"):
         outcomes_junit([outcome], Numbers(None))
+
+
+HINTS = {
+    "  - desk posts: Hi\n  - customer sees: Hi": "It was refused. Where that is meant: `customer misses",
+    "  - desk posts: Hi\n  - courier misses: Hi": "It arrived. Where that is meant: `courier sees",
+    "  - courier goes_offline\n  - desk posts: Hi\n  - courier sees: Hi": "write `courier goes_online`",
+    "  - desk posts: Hi\n  - customer sees: Ho": "",
+    "  - desk posts: Hi\n  - customer misses: Hi\n  - customer sees: Hi": "",
+}
+
+
+@pytest.mark.parametrize("steps", HINTS)
+def test_what_became_of_a_message_is_said(steps: str, tmp_path: Path) -> None:
+    """Where the one that is expected is there otherwise; the handset shows it in the same words."""
+    (problem,) = acted(on_stack(steps, tmp_path)).problems
+
+    assert HINTS[steps] in problem.detail
+    assert ("  It " in problem.detail or "\nIt " in problem.detail) == bool(HINTS[steps])
+    shown = problem.detail.partition("the handset of")[2]
+    state = next((one for one in ("refused", "arrived", "waiting") if one in shown), "")
+    verb = {"refused": "missed  ", "arrived": "got     ", "waiting": "awaits  "}[state]
+    assert f'{verb}"Hi"' in shown
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")
+def test_a_message_that_is_too_long_fails_its_scenario(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the emulator answers in other words than JSON is a refusal, too."""
+    on_stack(f"  - courier says: {'x' * 1_100_000}", tmp_path)
+
+    assert run(["test", str(tmp_path)]) == 1
+    assert "`courier says` was refused: 413" in capsys.readouterr().out
 
 
 def test_junit_holds_whatever_was_said(tmp_path: Path) -> None:
@@ -533,6 +687,11 @@ WRONG = {
     "scenario: x\nsteps:\n  - advance:": "3:5 time is missing",
     "scenario: x\nsteps:\n  - a sees: {txt: x}": "3:14 unknown key 'txt'",
     "scenario: x\nsteps:\n  - a is: shut": "3:11 'shut' is not allowed here",
+    "scenario: x\nsteps:\n  - webhook_called: {webhook: a, event: onMesageAdded}": (
+        "3:41 'onMesageAdded' is no event of a webhook"
+    ),
+    "scenario: x\nsteps:\n  - a goes_offline: {via: wa}": "3:22 unknown key 'via'",
+    "scenario: x\nsteps:\n  - a goes_online: {via: wa}": "3:21 unknown key 'via'",
     "scenario: x\nsteps:\n  - a sees: [x]": "3:13 expected text, found a list",
     "scenario: x\nstack: ..\ngiven: {}\nsteps: [advance: 1h]": "2:1 `given` and `stack` exclude each other",
     "scenario: x\ngiven: [x]\nsteps:\n  - advance: 1h": "2:1 given is a map of names, found a list",
@@ -563,6 +722,103 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     places = [(one.place.file, one.place.line) for one in found.value.diagnostics if one.place]
 
     assert places == [(str(file), line) for file in files for line in (3, 4)]
+
+
+def test_mistakes_of_every_sort_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A slip in one file hides neither the names in others, nor in its own, nor a stack that is wrong."""
+    on_stack("  - desk posts: Hi", tmp_path)
+    text = "scenario: x\nsteps:\n  - curier says: Hi\n  - courier say: Hi"
+    (tmp_path / "scenarios" / "one.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "scenarios" / "two.yaml").write_text(
+        "scenario: x\nsteps:\n  - dsk posts: Hi", encoding="utf-8"
+    )
+    (tmp_path / "other").mkdir()
+    text = "scenario: x\nstack: ../other\nsteps:\n  - desk posts: Hi"
+    (tmp_path / "scenarios" / "three.yaml").write_text(text, encoding="utf-8")
+
+    assert run(["test", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    wanted = ["'curier'", "'courier say'", "'dsk'", "holds no *.yaml file"]
+    assert [one for one in wanted if one not in said] == []
+
+
+def test_a_conversation_that_is_none_is_told_where_it_is_written(tmp_path: Path) -> None:
+    """Once, and not at the steps that mean it."""
+    text = "scenario: x\nconversation: order-9\nsteps:\n  - courier says: Hi\n  - desk posts: Hi"
+    scenario = scenario_of(text, tmp_path, STACK)
+    stack = specs_of(scenario, Inputs()).stack
+    (problem,) = check_names(scenario, Cast(stack.desired.resources, stack.senders, scenario.conversation))
+
+    assert problem.summary == "no conversation is called 'order-9'"
+    assert problem.place is not None
+    assert (problem.place.line, problem.place.column) == (2, 15)
+
+
+@pytest.mark.parametrize("how", ["../../outside", "../../outside/secret.yaml", "absolute", "../link"])
+def test_a_scenario_leads_nowhere_out_of_its_stack(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines of another's file would be quoted where the result is shared."""
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (outside / "secret.yaml").write_text("token: hunter2\n", encoding="utf-8")
+    (inside / "link").symlink_to(outside)
+    name = str(outside) if how == "absolute" else how
+    for own in ("other: {}\n", STACK):
+        (inside / "stack.yaml").write_text(own, encoding="utf-8")
+        (inside / "scenarios").mkdir(exist_ok=True)
+        text = f"scenario: x\nstack: {name}\nsteps:\n  - desk posts: Hi\n"
+        (inside / "scenarios" / "one.yaml").write_text(text, encoding="utf-8")
+        assert run(["test", str(inside / "scenarios")]) == 1
+        said = "".join(capsys.readouterr())
+        assert f"one.yaml:2:8: error: {name} leads out of the stack's folder" in said
+        assert "hunter2" not in said
+
+
+def test_a_link_among_scenarios_leads_nowhere_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its lines would be quoted, too."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    on_stack("  - desk posts: Hi", inside)
+    (tmp_path / "secret.yaml").write_text("token: hunter2\n", encoding="utf-8")
+    (inside / "scenarios" / "two.yaml").symlink_to(tmp_path / "secret.yaml")
+
+    assert run(["test", str(inside)]) == 1
+    said = "".join(capsys.readouterr())
+    assert "two.yaml leads out of the stack's folder" in said
+    assert "hunter2" not in said
+
+
+def test_a_stack_beside_the_scenarios_is_read(tmp_path: Path) -> None:
+    """In the folder that holds `scenarios`, whether that is one of a stack or only of several."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "stack.yaml").write_text(STACK, encoding="utf-8")
+    for own in (None, STACK):
+        text = "scenario: x\nstack: ../one\nsteps:\n  - desk posts: Hi"
+        scenario_of(text, tmp_path, own)
+        (scenario,) = read_scenarios(*find_scenarios(tmp_path / "scenarios"))
+        assert acted(scenario).passed
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        STACK,
+        STACK
+        + f'  late:\n    participants: {{rob: {{address: "{DRIVER}", via: sms}}, bot: {{identity: b}}}}\n',
+        STACK.replace("  order:", "  late: {participants: {bot: {identity: b}}}\n  order:"),
+    ],
+)
+def test_the_first_scenario_that_is_proposed_passes(stack: str, tmp_path: Path) -> None:
+    """It names people of the stack, and says what one of them sees."""
+    (tmp_path / "stack.yaml").write_text(stack, encoding="utf-8")
+    with pytest.raises(ReconcilerError) as found:
+        find_scenarios(tmp_path)
+    scenario = scenario_of(found.value.diagnostics[0].detail.partition("\n")[2], tmp_path)
+
+    assert [one.words for one in scenario.steps] == ["customer says", "courier says", "customer sees"]
+    assert acted(scenario).passed
 
 
 NAMES = {
@@ -623,6 +879,36 @@ def test_a_pool_is_resolved_to_the_number_that_was_chosen(tmp_path: Path) -> Non
     assert told(acted(scenario_of(f"scenario: x\n{steps}", tmp_path, pool))).startswith("ok ")
 
 
+def test_a_number_of_a_pool_stays_the_one_that_was_chosen() -> None:
+    """Only who is not reached from it is asked for at its first number."""
+    cast = Cast({}, {"sms": (SMS, OTHER_SMS)})
+
+    assert [cast.via(Player("x", sender=one), "sms").sender for one in (SMS, OTHER_SMS, WA)] == [
+        SMS,
+        OTHER_SMS,
+        SMS,
+    ]
+
+
+def test_a_service_that_the_stack_names_is_made(tmp_path: Path) -> None:
+    """Whatever an application does goes there, too; one that is named by its sid nobody can make."""
+    steps = (
+        "steps:\n  - desk posts: Hi\n  - courier sees: Hi\n  - order becomes: closed\n  - order is: closed"
+    )
+    stack = STACK.replace("{name: demo}", "{name: demo, service: support}")
+    store = Store(clock=Clock.frozen())
+
+    assert told(acted(scenario_of(f"scenario: x\n{steps}", tmp_path, stack), store)).startswith("ok ")
+    support = next(row for row in store.index.services if row.friendly_name == "support")
+    assert [row.service_sid for rows in store.index.conversations.values() for row in rows] == [support.sid]
+    by_sid = stack.replace("service: support", f"service: IS{'0' * 32}")
+    with pytest.raises(ReconcilerError) as found:
+        acted(scenario_of(f"scenario: x\n{steps}", tmp_path, by_sid))
+    (problem,) = found.value.diagnostics
+    assert "names its service by sid" in problem.summary
+    assert "Write the name" in problem.detail
+
+
 def test_a_stack_that_cannot_be_applied_fails_its_scenario(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -651,7 +937,7 @@ def test_which_files_are_meant(tmp_path: Path) -> None:
     """A stack's folder or file means its folder of scenarios, that folder itself, and a file only itself."""
     one = on_stack("  - advance: 1h", tmp_path)
     first = tmp_path / "scenarios" / "one.yaml"
-    (tmp_path / "scenarios" / ".one.yaml~").write_text("x", encoding="utf-8")
+    (tmp_path / "scenarios" / ".one.yaml").write_text("x", encoding="utf-8")
     (tmp_path / "scenarios" / "deep").mkdir()
     second = tmp_path / "scenarios" / "deep" / "two.yaml"
     second.write_text("scenario: y\nsteps: [advance: 1h]", encoding="utf-8")
@@ -662,6 +948,60 @@ def test_which_files_are_meant(tmp_path: Path) -> None:
     assert find_scenarios(tmp_path / "stack.yaml") == (both, tmp_path / "stack.yaml")
     assert find_scenarios(tmp_path / "scenarios") == (both, tmp_path)
     assert find_scenarios(first) == ((first,), tmp_path)
+    assert find_scenarios(second) == ((second,), tmp_path)
+    assert find_scenarios(tmp_path / "scenarios" / "deep") == ((second,), tmp_path)
+
+
+def test_a_folder_of_scenarios_means_itself_also_from_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a folder that is only called so, with no stack above it, is like any other."""
+    on_stack("  - advance: 1h", tmp_path)
+    monkeypatch.chdir(tmp_path / "scenarios")
+    assert find_scenarios(Path()) == ((Path("one.yaml"),), tmp_path)
+    (tmp_path / "stack.yaml").rename(tmp_path / "scenarios" / "stack.yaml")
+    assert find_scenarios(tmp_path / "scenarios") == ((tmp_path / "scenarios" / "one.yaml",), None)
+
+
+BROKEN = {
+    "scenario: [x": "1:11 the [ opened here is never closed",
+    "- scenario": "1:1 this is no scenario",
+    "": "1:1 this is no scenario",
+    "conversations: {}": "1:1 unknown key 'conversations'",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_scenario_is_not_said_to_be_none(text: str, tmp_path: Path) -> None:
+    """What lies among scenarios means itself, so its own mistakes are told, with their place."""
+    on_stack("  - advance: 1h", tmp_path)
+    path = tmp_path / "scenarios" / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert find_scenarios(path) == ((path,), tmp_path)
+    for typed in (path, tmp_path):
+        with pytest.raises(SpecError) as found:
+            read_scenarios(*find_scenarios(typed))
+        places = [
+            f"{one.place.line}:{one.place.column} {one.summary}"
+            for one in found.value.diagnostics
+            if one.place
+        ]
+        assert BROKEN[text] in places
+
+
+def test_a_scenario_beside_its_stack_is_said_to_belong_below_it(tmp_path: Path) -> None:
+    """There it would be a part of the stack; one that describes its own is played anywhere."""
+    (tmp_path / "stack.yaml").write_text(STACK, encoding="utf-8")
+    path = tmp_path / "one.yaml"
+    path.write_text("scenario: x\nsteps:\n  - desk posts: Hi", encoding="utf-8")
+    for typed in (path, tmp_path):
+        with pytest.raises(SpecError) as found:
+            read_scenarios(*find_scenarios(typed))
+        (problem,) = found.value.diagnostics
+        assert problem.summary == "nothing says on which stack this is played"
+        assert str(tmp_path / "scenarios" / "one.yaml") in problem.detail
+    path.write_text("scenario: x\ngiven: {}\nsteps:\n  - advance: 1h", encoding="utf-8")
+    assert acted(read_scenarios(*find_scenarios(path))[0]).passed
 
 
 def test_a_scenario_sets_variables_and_chooses_an_environment(tmp_path: Path) -> None:
@@ -722,6 +1062,55 @@ def test_a_failed_scenario_fails_the_command_and_not_the_others(
         (True, 2, 2),
     ]
     assert data["scenarios"][0]["problems"][0]["line"] == 4
+
+
+MISTAKES = {
+    "  - courier say: Hi": ["unknown step 'courier say'"],
+    "  - curier says: Hi\n  - dsk posts: Hi": [
+        "no participant is called 'curier'",
+        "no participant is called 'dsk'",
+    ],
+}
+
+
+@pytest.mark.parametrize("steps", MISTAKES)
+def test_mistakes_are_errors_in_the_junit_file(steps: str, tmp_path: Path) -> None:
+    """A pipeline shows what it finds there, also where nothing could be played; no number is in it."""
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    (tmp_path / "stack.yaml").write_text(STACK, encoding="utf-8")
+    (folder / "one.yaml").write_text(f"scenario: x\nsteps:\n{steps} # {ALICIA}", encoding="utf-8")
+    report = tmp_path / "report.xml"
+
+    assert run(["test", str(tmp_path), "--junit", str(report)]) == 1
+    suite = ET.fromstring(report.read_text(encoding="utf-8"))[0]
+    errors = [case[0] for case in suite]
+    assert (suite.attrib["errors"], suite.attrib["failures"]) == (str(len(errors)), "0")
+    assert [(one.tag, one.attrib["message"]) for one in errors] == [("error", one) for one in MISTAKES[steps]]
+    assert {case.attrib["file"] for case in suite} == {str(folder / "one.yaml")}
+    assert "5550100" not in report.read_text(encoding="utf-8")
+
+
+def test_why_there_is_nothing_to_play_is_in_the_junit_file(tmp_path: Path) -> None:
+    """No scenarios, or a stack that cannot be read; a file that was there is replaced as a whole."""
+    stack, report = tmp_path / "stack.yaml", tmp_path / "report.xml"
+    stack.write_text(STACK, encoding="utf-8")
+    assert run(["test", str(tmp_path), "--junit", str(report)]) == 1
+    assert "has no scenarios" in report.read_text(encoding="utf-8")
+    on_stack("  - desk posts: Hi", tmp_path)
+    stack.write_text(STACK.replace("demo", "Demo!"), encoding="utf-8")
+    assert run(["test", str(tmp_path), "--junit", str(report)]) == 1
+    (case,) = ET.fromstring(report.read_text(encoding="utf-8"))[0]
+    assert case.attrib["file"] == str(stack)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["report.xml", "scenarios", "stack.yaml"]
+
+
+def test_what_is_no_file_takes_the_report_as_it_comes(tmp_path: Path) -> None:
+    """A pipe, a terminal or nothing at all stays what it is."""
+    on_stack("  - desk posts: Hi", tmp_path)
+
+    assert run(["test", str(tmp_path), "--junit", os.devnull]) == 0
+    assert not Path(os.devnull).is_file()
 
 
 def test_wrong_use_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

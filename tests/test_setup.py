@@ -59,13 +59,16 @@ def test_what_init_writes_validates_applies_and_is_finished(
 
     assert [path.name for path in folder.iterdir()] == ["stack.yaml"]
     lines = told.splitlines()
-    assert lines[1] == "Next:"
-    assert [line.split("  #")[0].strip() for line in lines[2:]] == [
+    assert lines[1:3] == ["The stack is named my-first-stack: lower-case letters, digits, dashes.", "Next:"]
+    assert [line.split("  #")[0].strip() for line in lines[3:]] == [
         f"reconciler validate '{folder}'",
         f"reconciler apply '{folder}' --local",
+        f"reconciler emulator '{folder}'",
     ]
     assert "my-first-stack: 3 resources" in call("validate", folder, capsys=capsys)
-    assert "Done: 3 created." in call("apply", folder, "--local", "--yes", capsys=capsys)
+    told = call("apply", folder, "--local", "--yes", capsys=capsys)
+    assert "Done: 3 created." in told
+    assert f"  reconciler emulator '{folder}' " in told.partition("Next:")[2]
     call("plan", folder, "--local", "--detailed-exitcode", capsys=capsys)
 
 
@@ -75,6 +78,14 @@ def test_the_starter_masks_two_channels_and_no_comment_is_lost() -> None:
 
     assert ("whatsapp:${var.wa}" in text, "sms: ${var.sms}" in text) == (True, True)
     assert max(len(line) for line in text.splitlines()) < 100
+
+
+def test_a_stack_that_is_named_as_its_folder_needs_no_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does one whose name was given."""
+    assert "is named" not in call("init", tmp_path / "my-stack", capsys=capsys)
+    assert "is named" not in call("init", tmp_path / "My Stack", "--name", "shop", capsys=capsys)
 
 
 @pytest.mark.parametrize("name", ["null", "true", "on", "012", "1e5", "a"])

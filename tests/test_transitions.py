@@ -10,6 +10,9 @@ import pytest
 from worlds import World, stack_of
 
 from reconciler.diagnostics import SpecError
+from reconciler.render.json import plan_json
+from reconciler.render.markdown import plan_markdown
+from reconciler.render.numbers import Numbers
 
 PHONE = "+15550100301"
 
@@ -64,6 +67,37 @@ def test_a_conversation_moves_to_another_key_and_stays_the_same_one() -> None:
     assert sids(world)["one.c"] == before
     assert told(world, moved) == ["warning: moved: done, remove this line"]
     assert told(world, {**moved, "moved": {}}) == []
+
+
+def test_a_new_key_with_the_same_parties_is_pointed_at_moved() -> None:
+    """In every form, with no number in it; the line that it names leaves nothing to close or create."""
+    world, key = World(), Numbers(b"key")
+    apply(world, spec())
+    renamed = spec()
+    renamed["conversations"]["c"] = renamed["conversations"].pop("a")
+    planned = world.plan(stack_of(renamed))
+    shared = [plan_markdown(planned, key), plan_json(planned, key)]
+
+    assert told(world, renamed)[-1] == (
+        "warning: conversation/c is new, with the parties of conversation/a, which goes"
+    )
+    line = "If this is a rename: `moved: {conversation/a: conversation/c}`"
+    assert [line in text for text in shared] == [True, True]
+    assert "5550100" not in "".join(shared)
+    moved = {**renamed, "moved": {"conversation/a": "conversation/c"}}
+    assert {line.partition(" ")[0] for line in told(world, moved)} == {"update"}
+
+
+def test_many_renames_are_pointed_at_where_they_are_refused() -> None:
+    """So many removals at once are refused, and this is why there are so many."""
+    world, old, new = World(), "abcdefghijkl", "mnopqrstuvwx"
+    apply(world, spec(keys=old))
+    renamed = spec(keys=old)
+    renamed["conversations"] = dict(zip(new, renamed["conversations"].values(), strict=True))
+    lines = told(world, renamed)
+
+    assert any("of 12 conversations would be removed" in line for line in lines)
+    assert sum("is new, with the parties of" in line for line in lines) == 12
 
 
 def test_participants_and_webhooks_move_within_their_conversation() -> None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import ssl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
 
 from reconciler.cli import run as run_command_line
-from reconciler.cli.emulator_verify import emulators
+from reconciler.cli.emulator_verify import _question, _recorded, emulators
 from reconciler.diagnostics import ExitCode, RefusedError
 from reconciler.emulator import (
     ACCOUNT_SID,
@@ -39,6 +43,7 @@ from reconciler.emulator import (
 from reconciler.emulator.doors.authority import Authority, authority_folder
 from reconciler.emulator.doors.environment import variables
 from reconciler.emulator.doors.server import running
+from reconciler.emulator.rows import Conversation
 from reconciler.emulator.state import exported
 from reconciler.render.numbers import Numbers
 from reconciler.render.verification import record_json, verification_json, verification_lines
@@ -49,6 +54,8 @@ from reconciler.verifying import (
     STATUSES,
     UNASKED,
     Caller,
+    Difference,
+    Finding,
     Reading,
     UnansweredError,
     Verdict,
@@ -60,14 +67,16 @@ from reconciler.verifying import (
     read,
     sweep,
 )
-from reconciler.verifying.asking import CONVERSATIONS, WouldSendError
+from reconciler.verifying.asking import CONVERSATIONS, CORE, Raw
 from reconciler.verifying.seeing import at, differences, scrubbed
+from reconciler.verifying.silence import WouldSendError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from reconciler.emulator.trouble import Interceptor
-    from reconciler.verifying import Finding, Probe
+    from reconciler.verifying import Probe
+    from reconciler.verifying.asking import Answer
 
 RUN = "abc123"
 USUAL = chosen(thorough=False)
@@ -75,6 +84,7 @@ KEYED = Numbers(b"key")
 EMULATORS = emulators()
 VARIANTS = {name: switches for name, switches in Switches.variants().items() if name != "default"}
 ROOT = Path(__file__).parent.parent
+SENT = ("ChannelMessage", "Receipt")
 
 
 class Carrier:
@@ -265,25 +275,138 @@ def test_no_message_goes_to_anybody() -> None:
     asyncio.run(read(caller_of(store, look), chosen(thorough=True), RUN))
 
     assert len(written) > 10
-    assert [one for one in store.index.rows.values() if type(one).__name__ in ("Receipt", "Leg")] == []
+    assert [one for one in store.index.rows.values() if type(one).__name__ in SENT] == []
     assert list(store.deliveries) == []
 
 
-def test_a_probe_that_would_send_is_stopped() -> None:
-    """The caller keeps in mind who can be reached, and refuses before anything leaves."""
-    store = world()
+ADDRESS = {"MessagingBinding.Address": "+15550100301", "MessagingBinding.ProxyAddress": "+15550100201"}
+TOGETHER = json.dumps({"messaging_binding": {"address": "+15550100302", "proxy_address": "+15550100202"}})
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    lambda name: name,
+    lambda name: "".join(f"%{ord(letter):02X}" for letter in name),
+    lambda name: name[:-1] + f"%{ord(name[-1]):02x}",
+)
+BROUGHT: tuple[tuple[str, Mapping[str, Any] | Raw], ...] = (
+    ("", ADDRESS),
+    ("", {"Identity": "desk"}),
+    ("", {"Identity": "desk", "MessagingBinding.ProjectedAddress": "+15550100203"}),
+    ("", Raw("application/x-www-form-urlencoded", urlencode(ADDRESS).encode())),
+    (f"?{urlencode(ADDRESS)}", {}),
+)
 
-    async def wrong() -> None:
-        caller = caller_of(store)
+
+class Hostile:
+    """A probe that tries to reach somebody, each time in a way that is drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.store = world()
+        self.caller = caller_of(self.store, self.look)
+        self.names: list[str] = []
+        self.messages = 0
+
+    def look(self, _: int, method: str, path: str) -> Effect | None:
+        """Hold every message that leaves against who is in its conversation."""
+        if method == "POST" and "Messages" in (parts := unquote(path).split("/")):
+            conversation = self.store.conversation(parts[parts.index("Conversations") + 1])
+            assert conversation is not None
+            people = self.store.participants(conversation)
+            assert all(row.address is row.projected_address is None for row in people)
+            self.messages += 1
+        return None
+
+    def conversation(self) -> str:
+        spelled = self.dice.choice(SPELLINGS)(self.dice.choice(self.names))
+        return f"{CONVERSATIONS}/Conversations/{spelled}"
+
+    async def make(self) -> None:
+        name = f"one-{len(self.names)}"
+        self.keep(await self.caller.ask("POST", f"{CONVERSATIONS}/Conversations", {"UniqueName": name}), name)
+
+    async def make_together(self) -> None:
+        name = f"together-{len(self.names)}"
+        form = {"UniqueName": name, "Participant": [TOGETHER]}
+        self.keep(await self.caller.ask("POST", f"{CONVERSATIONS}/ConversationWithParticipants", form), name)
+        self.store.advance(10)
+
+    async def find(self) -> None:
+        """Know a conversation that somebody else has made, with somebody in it."""
+        name = f"found-{len(self.names)}"
+        status, row = ask(self.store, "POST", "/Conversations", {"UniqueName": name})
+        assert status == 201
+        number = f"+1555010{len(self.names):04d}"
+        people = f"/Conversations/{row['sid']}/Participants"
+        assert ask(self.store, "POST", people, {**ADDRESS, "MessagingBinding.Address": number})[0] == 201
+        self.names += [row["sid"], name]
+
+    async def rename(self) -> None:
+        name = f"renamed-{len(self.names)}"
+        self.keep(await self.caller.ask("POST", self.conversation(), {"UniqueName": name}), name)
+
+    async def bring(self) -> None:
+        query, form = self.dice.choice(BROUGHT)
+        await self.caller.ask("POST", f"{self.conversation()}/Participants{query}", form)
+
+    async def say(self) -> None:
+        with suppress(WouldSendError):
+            await self.caller.ask("POST", f"{self.conversation()}/Messages", {"Body": "hello"})
+
+    def keep(self, answer: Answer, name: str) -> None:
+        if answer.is_done:
+            self.names += [answer.row["sid"], name]
+
+    async def run(self) -> None:
+        await self.make()
+        tries = (self.make, self.make_together, self.find, self.rename, self.bring, self.say)
+        for _ in range(60):
+            await self.dice.choices(tries, (4, 1, 1, 1, 2, 8))[0]()
+
+
+def test_no_probe_can_send() -> None:
+    """However it names the conversation, whoever made it, and however somebody got into it."""
+    messages = 0
+    for seed in range(80):
+        hostile = Hostile(seed)
+        asyncio.run(hostile.run())
+        assert not any(type(row).__name__ in SENT for row in hostile.store.index.rows.values()), seed
+        messages += hostile.messages
+
+    assert messages > 200
+
+
+@pytest.mark.parametrize(("query", "form"), [one for one in BROUGHT if one[1] != {"Identity": "desk"}])
+def test_who_may_have_an_address_is_taken_for_one_who_has(query: str, form: Any) -> None:
+    """Whatever is made of the call: Twilio may take what an emulator does not."""
+    caller = caller_of(world())
+
+    async def whole() -> None:
         sid = (await caller.ask("POST", f"{CONVERSATIONS}/Conversations")).row["sid"]
         at = f"{CONVERSATIONS}/Conversations/{sid}"
-        pair = {"MessagingBinding.Address": "+15550100301", "MessagingBinding.ProxyAddress": "+15550100201"}
-        await caller.ask("POST", f"{at}/Participants", pair)
-        await caller.ask("POST", f"{at}/Messages", {"Body": "hello"})
+        assert (await caller.ask("POST", f"{at}/Messages", {"Body": "stored"})).is_done
+        await caller.ask("POST", f"{at}/Participants{query}", form)
+        with pytest.raises(WouldSendError):
+            await caller.ask("POST", f"{at}/Messages", {"Body": "sent"})
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("POST", f"{CORE}/Accounts/{ACCOUNT_SID}/Messages.json"),
+        ("POST", "https://messaging.twilio.com/v1/Services"),
+        ("POST", f"{CONVERSATIONS}/Conversations/CH{'0' * 32}/Messages"),
+        ("POST", f"{CONVERSATIONS}/Conversations/CH{'0' * 32}/messages/"),
+        ("PUT", f"{CONVERSATIONS}/Conversations/CH{'0' * 32}/%4Dessages"),
+    ],
+)
+def test_a_message_elsewhere_is_refused_before_it_leaves(method: str, url: str) -> None:
+    """Nothing is written to other products; and of a conversation that was not seen made nothing is known."""
+    caller = caller_of(world())
 
     with pytest.raises(WouldSendError):
-        asyncio.run(wrong())
-    assert store.writes == 2
+        asyncio.run(caller.ask(method, url, {"Body": "hello"}))
+    assert caller.calls == 0
 
 
 def test_nothing_of_the_account_is_changed() -> None:
@@ -370,6 +493,75 @@ def test_cut_at_any_call_the_next_run_cleans(probe: Probe, kind: str) -> None:
     assert calls > 0
 
 
+def test_conversations_are_deleted_before_their_service() -> None:
+    """Nobody knows whether Twilio frees pairs with a service."""
+    store = world()
+    asyncio.run(read(caller_of(store), USUAL, RUN))
+    standing = {
+        row.sid: row.service_sid for row in store.index.rows.values() if isinstance(row, Conversation)
+    }
+    deleted: list[str] = []
+
+    def look(_: int, method: str, path: str) -> Effect | None:
+        if method == "DELETE":
+            deleted.append(path.rpartition("/")[2])
+        return None
+
+    assert asyncio.run(sweep(caller_of(store, look))) == ()
+    assert len(standing) > 10
+    assert all(deleted.index(sid) < deleted.index(service) for sid, service in standing.items())
+
+
+class Instead(Carrier):
+    """A transport that answers what is asked at some addresses itself."""
+
+    def __init__(self, store: Store, where: str, status: int, body: bytes) -> None:
+        super().__init__(store)
+        self.where = where
+        self.answer: tuple[int, Mapping[str, str], bytes] = status, {}, body
+
+    async def send(self, *asked: Any) -> tuple[int, Mapping[str, str], bytes]:
+        if asked[0] == "GET" and re.search(self.where, asked[1]):
+            return self.answer
+        return await super().send(*asked)
+
+
+def instead(store: Store, where: str, status: int, body: Any) -> Caller:
+    caller = caller_of(store)
+    caller._transport = Instead(store, where, status, json.dumps(body).encode())
+    return caller
+
+
+SERVICE = {"sid": "IS" + "0" * 32, "friendly_name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (
+            {"services": [SERVICE], "meta": {"next_page_url": "https://conversations.ie1.twilio.com/v1/S"}},
+            "somewhere else",
+        ),
+        (
+            {"services": [SERVICE], "meta": {"next_page_url": f"{CONVERSATIONS}/Services?Page=1"}},
+            "do not end",
+        ),
+        ({"services": [SERVICE]}, "no list"),
+        ({"services": ["IS1"], "meta": {}}, "no list"),
+        ({"meta": {}}, "no list"),
+        ([], "no list"),
+    ],
+)
+def test_a_list_that_cannot_be_read_to_its_end_is_told(body: Any, why: str) -> None:
+    """It is never taken for a shorter one, and what may be in it is not taken for swept."""
+    caller = instead(world(), r"/v1/Services\?", 200, body)
+
+    with pytest.raises(UnansweredError, match=why):
+        asyncio.run(caller.pages(f"{CONVERSATIONS}/Services", "services"))
+    (left,) = asyncio.run(sweep(caller))
+    assert why in left.why
+
+
 def test_what_cannot_be_taken_away_is_named() -> None:
     """By its kind and sid, with the reason; the rest goes."""
     store = world()
@@ -449,6 +641,7 @@ HELD: dict[str, tuple[str, dict[str, str]]] = {
     "Conversations services": ("/Services", {"FriendlyName": "Support"}),
     "address configurations": ("/Configuration/Addresses", PAIR),
     "webhooks of the account": ("/Configuration/Webhooks", {"PostWebhookUrl": "https://example.com/"}),
+    "webhooks of the account, before": ("/Configuration/Webhooks", {"PreWebhookUrl": "https://example.com/"}),
     "Sync services": ("https://sync.twilio.com/v1/Services", {"FriendlyName": "Leases"}),
     "Functions services": (
         "https://serverless.twilio.com/v1/Services",
@@ -463,9 +656,101 @@ def test_an_account_that_is_in_use_is_refused(what: str) -> None:
     store = world()
     status, _ = ask(store, "POST", *HELD[what])
 
+    told = f"it has {what.partition(',')[0]}"
     assert status in (200, 201)
-    assert refusal(store).endswith(f"it has {what}")
-    assert refusal(store, vouched=True).endswith(f"it has {what}")
+    assert refusal(store).endswith(told)
+    assert refusal(store, vouched=True).endswith(told)
+
+
+READ = {
+    r"/v1/Configuration$": "a service of its own",
+    r"/v1/Conversations\?": "conversations",
+    r"/v1/Users\?": "users",
+    r"/v1/Configuration/Webhooks": "webhooks of the account",
+    r"/v1/Configuration/Addresses": "address configurations",
+    r"conversations.twilio.com/v1/Services": "Conversations services",
+}
+SHUT = {"sync": "Sync services", "content": "templates", "serverless": "Functions services"}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 200])
+@pytest.mark.parametrize("where", READ)
+def test_what_cannot_be_read_may_be_there(where: str, status: int) -> None:
+    """An account of which nobody can tell what it holds is refused, whoever vouches."""
+    store = world()
+    assert ask(store, "POST", "/Conversations", {})[0] == 201
+    body = {"code": 20003, "status": status, "message": "no"}
+    for vouched in (False, True):
+        with pytest.raises(RefusedError) as caught:
+            asyncio.run(check(instead(store, where, status, body), vouched=vouched))
+        summary = caught.value.diagnostics[0].summary
+
+        assert f"nobody can tell whether account {ACCOUNT_SID} has" in summary
+        assert READ[where] in summary
+        assert status == 200 or f"refused with {status}/20003" in summary
+
+
+@pytest.mark.parametrize(
+    "name", ["Default Service", "default", f"{PREFIX}results (prod)", f"{PREFIX}results-prod"]
+)
+def test_what_is_only_named_like_ours_is_somebodys(name: str) -> None:
+    """It keeps an account from being tried on, and no run ever takes it away."""
+    store = world()
+    ask(store, "POST", "/Services", {"FriendlyName": name})
+
+    assert "Conversations services" in refusal(store)
+    assert asyncio.run(find_leftovers(caller_of(store))) == ()
+
+
+def test_documents_in_the_service_that_every_account_has_are_somebodys() -> None:
+    store = world()
+    ask(store, "POST", "https://sync.twilio.com/v1/Services/default/Documents", {"UniqueName": "theirs"})
+
+    assert "Sync documents" in refusal(store)
+
+
+def test_a_run_takes_away_its_own_alone() -> None:
+    """Another one may be under way."""
+    store = world()
+    asyncio.run(read(caller_of(store), USUAL, "aaaaaa"))
+    theirs = asyncio.run(find_leftovers(caller_of(store)))
+    asyncio.run(read(caller_of(store), USUAL, "bbbbbb"))
+
+    assert asyncio.run(sweep(caller_of(store), "bbbbbb")) == ()
+    assert asyncio.run(find_leftovers(caller_of(store))) == theirs
+    assert len(theirs) > 3
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("host", SHUT)
+def test_nothing_is_written_to_a_product_that_may_not_be_read(host: str, status: int) -> None:
+    """Even where it could be: it is named in the question, and what needs it is not asked."""
+    store = world()
+    before = rows(store)
+    caller = instead(store, rf"^https://{host}\.", status, {"code": 20003})
+
+    async def whole() -> tuple[str, Reading]:
+        account = await check(caller)
+        question = await _question(account, USUAL)
+        return question, await read(caller, USUAL, RUN)
+
+    question, reading = asyncio.run(whole())
+
+    assert f"{SHUT[host]} ({status}/20003): nothing is written there" in question
+    assert {name.partition("/")[0] for name in reading.unseen} == {
+        {"sync": "documents", "content": "templates", "serverless": "functions"}[host]
+    }
+    assert all(f"{status}/20003" in why for why in reading.unseen.values())
+    assert asyncio.run(sweep(caller)) == ()
+    assert rows(store) == before
+
+
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("host", SHUT)
+def test_another_refusal_of_a_product_is_not_passed_over(host: str, status: int) -> None:
+    """Only who may not use a product is known to have nothing there."""
+    with pytest.raises(RefusedError, match=f"has {SHUT[host]}: .* refused with {status}/20001"):
+        asyncio.run(check(instead(world(), rf"^https://{host}\.", status, {"code": 20001})))
 
 
 # --- accounts that may less --------------------------------------------------------------------------------
@@ -492,13 +777,18 @@ def test_without_sync_the_rest_is_asked() -> None:
     """A product that the credentials may not use is told; nothing of it needs to be taken away."""
     store = world(sync=False)
     before = rows(store)
-    found = verified(store)
+    caller = caller_of(store)
 
+    async def whole() -> Verification:
+        await check(caller)
+        return await compare(await read(caller, USUAL, RUN), USUAL, EMULATORS)
+
+    found = asyncio.run(whole())
     unseen = with_verdict(found, Verdict.UNSEEN)
     assert {one.probe.group for one in unseen.values()} == {"documents"}
     assert all("403/70051" in one.why for one in unseen.values())
     assert with_verdict(found, Verdict.DIFFERS) == {}
-    assert asyncio.run(sweep(caller_of(store))) == ()
+    assert asyncio.run(sweep(caller)) == ()
     assert rows(store) == before
 
 
@@ -538,6 +828,46 @@ def test_an_answer_of_another_form_is_no_crash() -> None:
 
     assert len(reading.unseen) > 10
     assert set(reading.seen) | set(reading.unseen) == {probe.name for probe in USUAL}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("lists/drift", {"conversations": []}, r"IndexError at lists\.py:\d+"),
+        ("webhooks/method", {"configuration": None}, r"(Attribute|Type)Error at webhooks\.py:\d+"),
+    ],
+)
+def test_an_unknown_form_loses_its_question_alone(name: str, change: dict[str, Any], told: str) -> None:
+    """It is said at which line of the probe, and the others are asked."""
+    store = world()
+
+    class Other(Carrier):
+        async def send(self, *asked: Any) -> tuple[int, Mapping[str, str], bytes]:
+            status, headers, body = await super().send(*asked)
+            data = json.loads(body) if body else {}
+            is_meant = data.keys() & change.keys() and (asked[0] == "POST" or "PageToken" in asked[1])
+            return status, headers, json.dumps({**data, **change}).encode() if is_meant else body
+
+    caller = caller_of(store)
+    caller._transport = Other(store)
+    reading = asyncio.run(read(caller, USUAL, RUN))
+
+    assert re.search(told, reading.unseen[name])
+    assert set(reading.seen) | set(reading.unseen) == {probe.name for probe in USUAL}
+    assert len(reading.seen) > len(USUAL) // 2
+
+
+def test_credentials_go_to_no_other_host() -> None:
+    """Whatever an answer says where the next page is."""
+    caller = caller_of(world())
+
+    for url in (
+        "https://conversations.example.com/v1/Services",
+        "http://conversations.twilio.com/v1/Services",
+    ):
+        with pytest.raises(UnansweredError, match="none of the hosts"):
+            asyncio.run(caller.ask("GET", url))
+    assert caller.calls == 0
 
 
 def test_who_never_answers_is_given_up() -> None:
@@ -593,6 +923,17 @@ def test_nothing_of_the_account_is_in_what_is_shared() -> None:
     assert set(json.loads(shared[2])["seen"]) == {probe.name for probe in USUAL}
 
 
+def test_numbers_that_came_through_are_masked() -> None:
+    """What scrubbing does not know as a number, because it is written in another way."""
+    seen = {"digits": 15550100301, "plain": "15550100301"}
+    reading = Reading({USUAL[0].name: seen}, {USUAL[1].name: "15550100301 is refused"})
+    difference = Difference("digits", 15550100301, "15550100301")
+    found = Verification((Finding(USUAL[0], Verdict.DIFFERS, (difference,)),), reading)
+
+    for text in (record_json(found, KEYED), verification_json(found, [], [], KEYED)):
+        assert "15550100301" not in text
+
+
 def test_all_that_is_not_asked_is_printed() -> None:
     """Each with its reason."""
     left_out = [probe for probe in PROBES if probe.costly]
@@ -632,6 +973,14 @@ def test_what_is_volatile_is_replaced() -> None:
 
 
 # --- as typed ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Hear Ctrl-C also where the tests themselves run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -698,15 +1047,18 @@ def test_another_account_is_refused_before_anything_is_sent(
 def test_nobody_there_to_consent(account: Callable[..., Store], capsys: pytest.CaptureFixture[str]) -> None:
     """It asks before the first write; guards refuse whoever consents."""
     store = account(world())
+    assert typed() == ExitCode.ERROR
     ask(store, "POST", "/Services", {"FriendlyName": f"{PREFIX}dead-main"})
     writes = store.writes
 
-    assert typed() == ExitCode.ERROR
     assert typed("--clean-up") == ExitCode.ERROR
-    assert store.writes == writes
     assert "consent with --yes" in capsys.readouterr().err
+    assert typed("--yes") == ExitCode.REFUSED
+    assert "another run" in capsys.readouterr().err
+    assert store.writes == writes
     account(world(owner_sid=ACCOUNT_SID))
     assert typed("--yes") == ExitCode.REFUSED
+    assert typed("--clean-up", "--yes") == ExitCode.REFUSED
 
 
 def test_cleaning_up_as_typed(account: Callable[..., Store], capsys: pytest.CaptureFixture[str]) -> None:
@@ -723,6 +1075,7 @@ def test_cleaning_up_as_typed(account: Callable[..., Store], capsys: pytest.Capt
     assert "Nothing is left" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_a_stop_cleans_up(account: Callable[..., Store], capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C in the middle of it, and the account is as it was."""
     store = world()
@@ -741,6 +1094,7 @@ def test_a_stop_cleans_up(account: Callable[..., Store], capsys: pytest.CaptureF
     assert rows(store) == before
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_a_second_stop_says_what_to_do(
     account: Callable[..., Store], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -792,18 +1146,82 @@ def test_work_left_is_an_exit_code(account: Callable[..., Store], capsys: pytest
     assert f"reconciler emulator verify --account {ACCOUNT_SID} --clean-up" in err
 
 
-def test_a_file_that_cannot_be_written_is_an_error(
-    account: Callable[..., Store], capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize("place", ["missing/record.json", "taken", "file/record.json"])
+def test_a_place_where_no_record_can_be_is_told_first(
+    place: str, account: Callable[..., Store], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """The result has been printed by then, and the account is clean."""
+    """Before anything is asked."""
     store = account(world())
-    before = rows(store)
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "taken")
 
-    assert typed("--yes", "--record", str(tmp_path / "missing" / "record.json")) == ExitCode.ERROR
+    assert typed("--yes", "--record", str(tmp_path / place)) == ExitCode.ERROR
+    assert str(tmp_path / place) in capsys.readouterr().err
+    assert store.calls == 0
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "taken"]
+
+
+@pytest.mark.parametrize(("is_left", "code"), [(False, ExitCode.ERROR), (True, ExitCode.WORK_LEFT)])
+def test_a_record_that_is_lost_at_the_end_hides_nothing(
+    *,
+    is_left: bool,
+    code: ExitCode,
+    account: Callable[..., Store],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """The result is printed, what is left is the worse news, and an earlier record stays whole."""
+    folder = tmp_path / "records"
+    folder.mkdir()
+    record = folder / "record.json"
+    record.write_text("earlier")
+
+    def look(_: int, method: str, path: str) -> Effect | None:
+        if "/Participants" in path and folder.is_dir():
+            folder.rename(tmp_path / "away")
+        is_kept = is_left and method == "DELETE" and path.startswith("/v1/Services/ZS")
+        return Effect("status", status=403, code=20403) if is_kept else None
+
+    account(world(), look)
+
+    assert typed("--yes", "--record", str(record)) == code
     streams = capsys.readouterr()
-    assert "all agree" in streams.out
+    assert "probes: " in streams.out
     assert "cannot be written" in streams.err
-    assert rows(store) == before
+    assert ("could not be taken away" in streams.err) is is_left
+    assert [(one.name, one.read_text()) for one in (tmp_path / "away").iterdir()] == [
+        ("record.json", "earlier")
+    ]
+
+
+def test_a_record_is_whole_or_as_it_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is written beside its place first, and nothing stays there."""
+    record = tmp_path / "record.json"
+    found = Verification((), Reading())
+    assert _recorded(record, found, KEYED)
+    earlier = record.read_text()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+
+    assert not _recorded(record, Verification((), Reading(unseen={"a": "b"})), KEYED)
+    assert "no space left on device" in capsys.readouterr().err
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("record.json", earlier)]
+
+
+def test_cleaning_up_names_what_it_may_not_look_at(
+    account: Callable[..., Store], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of ours was written there with these credentials."""
+    account(world(sync=False))
+
+    assert typed("--clean-up") == ExitCode.FINE
+    assert "Not looked at" in (err := capsys.readouterr().err)
+    assert "Sync services (403/70051)" in err
 
 
 @pytest.mark.parametrize("words", [["--proxy", "5550100201"], ["--format", "yaml"], ["--local"]])
@@ -908,27 +1326,25 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_an_emulator_that_is_run_agrees(environ: dict[str, str], tmp_path: Path) -> None:
-    """`reconciler emulator run -- reconciler emulator verify`: unmodified, through CONNECT, in real time."""
-    done = verify_process(environ, "emulator", "run", "--", cwd=tmp_path)
+def test_emulators_in_processes(environ: dict[str, str], authority: Authority, tmp_path: Path) -> None:
+    """Unmodified, through CONNECT, in real time: two at once, because mostly they wait.
 
-    assert (done.returncode, done.stderr) == (ExitCode.FINE, "")
-    assert done.stdout.splitlines()[-1].endswith("all agree.")
-
-
-def test_another_emulator_is_found_out_by_a_process(
-    environ: dict[str, str], authority: Authority, tmp_path: Path
-) -> None:
-    """Switches are reported by a process that knows of no emulator but as an account of Twilio's."""
+    One agrees with `reconciler emulator run -- reconciler emulator verify`. The switches of the other are
+    found by a process that knows of no emulator but as an account of Twilio's.
+    """
     switches = Switches(list_order="created_desc", pair_release_lag_s=2.0, document_linger_s=0.0)
     store = Store(switches=switches)
     before = rows(store)
-    with running(store) as url:
+    with running(store) as url, ThreadPoolExecutor() as pool:
         led = variables("shell", url, authority.certificate, authority.bundle, environ).over(environ)
-        done = verify_process(led, cwd=tmp_path)
+        ours = pool.submit(verify_process, environ, "emulator", "run", "--", cwd=tmp_path)
+        other = verify_process(led, cwd=tmp_path)
+        same = ours.result()
 
-    assert (done.returncode, done.stderr) == (ExitCode.CHANGES, "")
+    assert (same.returncode, same.stderr) == (ExitCode.FINE, "")
+    assert same.stdout.splitlines()[-1].endswith("all agree.")
+    assert (other.returncode, other.stderr) == (ExitCode.CHANGES, "")
     for answer in ("list_order=created_desc", "pair_release_lag_s=2.0", "document_linger_s=0.0"):
-        assert f"agrees under {answer}" in done.stdout
-    assert "5 answered differently" in done.stdout
+        assert f"agrees under {answer}" in other.stdout
+    assert "5 answered differently" in other.stdout
     assert rows(store) == before

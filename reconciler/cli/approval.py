@@ -149,6 +149,7 @@ async def of_file(settings: Settings, asked: str | None) -> int:
 
     saved = load(settings.path)
     _check_options(settings, saved)
+    _check_place(settings, saved)
     specs = _specs_of(settings, saved)
     async with open_door(settings, specs) as door:
         if asked is not None and not same_digest(asked, saved.digest):
@@ -177,6 +178,18 @@ def _check_options(settings: Settings, saved: Saved) -> None:
     if settings.only:
         raise click.UsageError(
             "--only belongs to `plan --out`: a plan file is carried out as it was reviewed."
+        )
+
+
+def _check_place(settings: Settings, saved: Saved) -> None:
+    """Raise where a plan for an emulator would go looking for an account: the file knows what it is for."""
+    from reconciler.emulator import ACCOUNT_SID
+
+    if saved.plan.target.account_sid == ACCOUNT_SID and not (settings.local or settings.endpoint):
+        where = _specs_path(settings, saved)
+        raise RefusedError(
+            f"{settings.path} is a plan for the emulator of {where}",
+            "Add --local; or, where that was elsewhere, --endpoint URL.",
         )
 
 

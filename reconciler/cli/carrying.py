@@ -325,13 +325,16 @@ def _commands(job: Job) -> Commands:
     place += ["--profile", settings.profile] if settings.profile else []
     chosen = ["-e", environment] if environment else []
     chosen += [word for glob in settings.only for word in ("--only", glob)]
-    words = shlex.join([str(job.path or settings.path), *place, *chosen])
+    specs = str(job.path or settings.path)
+    words = shlex.join([specs, *place, *chosen])
+    emulator = shlex.join(["reconciler", "emulator", specs, *(["-e", environment] if environment else [])])
     apply = shlex.join([str(settings.path), *place]) if job.path else words
     return Commands(
         plan=f"reconciler plan {words}",
         apply=f"reconciler apply {apply}" if job.errand.stack.desired.resources else "",
         destroy=f"reconciler destroy {words}",
         purge=f"reconciler destroy {words} --delete",
+        phones=emulator if settings.local else "",
     )
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _HOW = (
     "Set TWILIO_ACCOUNT_SID with TWILIO_AUTH_TOKEN, or with TWILIO_API_KEY and TWILIO_API_SECRET; "
-    "or log in with the Twilio CLI (twilio login); or try it without an account: --local."
+    "or log in with the Twilio CLI (twilio login); "
+    "or try it without an account: reconciler apply PATH --local."
 )
 
 

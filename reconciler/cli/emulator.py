@@ -14,15 +14,26 @@ import click
 
 from reconciler.cli.echo import say
 from reconciler.cli.emulator_clients import env, run
-from reconciler.cli.emulator_home import LOCK_TIMEOUT_S, folder_of, path_argument, unusable
+from reconciler.cli.emulator_home import (
+    LOCK_TIMEOUT_S,
+    folder_of,
+    path_argument,
+    runs_already,
+    unusable,
+    world_of,
+    world_options,
+)
 from reconciler.cli.emulator_verify import verify
 from reconciler.cli.options import settings_of, value_options
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.cli.emulator_home import Pairs
     from reconciler.cli.options import Settings
-    from reconciler.emulator import Home
+    from reconciler.emulator import Account, Home, Switches
     from reconciler.emulator.doors.server import Server
 
 DEFAULT = "serve"
@@ -59,12 +70,21 @@ emulator.add_command(verify)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8010, show_default=True, help="0 takes any free port."
 )
+@world_options
 @click.option("--memory", is_flag=True, help="Start from scratch and keep nothing.")
 @click.option("--no-apply", is_flag=True, help="Only serve: leave the specs of PATH alone.")
 @click.option(
     "--allow-external-webhooks", is_flag=True, help="Call webhooks that are not on this machine, too."
 )
-def serve_one(port: int, memory: bool, no_apply: bool, allow_external_webhooks: bool, **options: Any) -> int:
+def serve_one(
+    port: int,
+    memory: bool,
+    no_apply: bool,
+    allow_external_webhooks: bool,
+    switches: Pairs,
+    senders: Sequence[str],
+    **options: Any,
+) -> int:
     """Serve an emulated Twilio Conversations on 127.0.0.1, and apply the specs of PATH at every save.
 
     PATH is the stack's folder, or a file in it: the same world that --local uses. Where it holds a stack, its
@@ -73,15 +93,15 @@ def serve_one(port: int, memory: bool, no_apply: bool, allow_external_webhooks: 
     """
     from reconciler.emulator import WorldError
 
-    settings = settings_of(options)
+    settings, world = settings_of(options), world_of(switches, senders)
     try:
         with ExitStack() as stack:
-            home = _opened(folder_of(settings.path), stack, memory=memory)
+            home = _opened(folder_of(settings.path), stack, world, memory=memory)
             home.store.deliveries.allow_external = allow_external_webhooks
             if memory:
                 settings = replace(settings, journal=Path(stack.enter_context(TemporaryDirectory())))
-            applied = None if no_apply else replace(settings, local=not memory)
-            return run_stoppable(_serve(home, port, applied, announce=not memory))
+            applied = None if no_apply else replace(settings, local=True)
+            return run_stoppable(_serve(home, port, applied))
     except WorldError as fault:
         raise unusable(fault) from fault
     except KeyboardInterrupt:
@@ -89,19 +109,22 @@ def serve_one(port: int, memory: bool, no_apply: bool, allow_external_webhooks: 
         return ExitCode.FINE
 
 
-def _opened(folder: Path, stack: ExitStack, *, memory: bool) -> Home:
-    """Return the world to serve. Raises ReconcilerError where somebody serves it already."""
-    from reconciler.emulator import Home, Store, open_home
+def _opened(folder: Path, stack: ExitStack, world: tuple[Account, Switches], *, memory: bool) -> Home:
+    """Return the world to serve. Raises ReconcilerError where somebody serves one of this folder already."""
+    from reconciler.emulator import Home, Store, open_home, open_in_memory
 
+    account, switches = world
     if memory:
-        return Home(folder, Store())
-    home = stack.enter_context(open_home(folder, LOCK_TIMEOUT_S))
+        opening = open_in_memory(folder, Store(account=account, switches=switches))
+    else:
+        opening = open_home(folder, LOCK_TIMEOUT_S, account=account, switches=switches)
+    home = stack.enter_context(opening)
     if not isinstance(home, Home):
-        raise ReconcilerError(f"this folder's emulator runs already at {home.url}", f"Process {home.pid}.")
+        raise runs_already(home)
     return home
 
 
-async def _serve(home: Home, port: int, specs: Settings | None, *, announce: bool) -> int:
+async def _serve(home: Home, port: int, specs: Settings | None) -> int:
     """Serve a world until this is cancelled; `specs` say what to keep applied to it, None for nothing."""
     from reconciler.emulator import serve
 
@@ -112,12 +135,20 @@ async def _serve(home: Home, port: int, specs: Settings | None, *, announce: boo
             f"port {port} cannot be used: {fault.strerror}", "Choose another: --port 0."
         ) from fault
     try:
-        if announce:
-            home.announce(server.url)
+        _announce(home, server)
         await _kept_applied(home, server, specs)
     finally:
         await server.close()
     return ExitCode.FINE
+
+
+def _announce(home: Home, server: Server) -> None:
+    from reconciler.emulator import WorldError
+
+    try:
+        home.announce(server.url)
+    except WorldError as fault:  # a world in memory needs nothing of its folder but this
+        say(f"note: commands do not find this emulator by its folder. {fault}", err=True)
 
 
 async def _kept_applied(home: Home, server: Server, specs: Settings | None) -> None:
@@ -133,7 +164,6 @@ async def _kept_applied(home: Home, server: Server, specs: Settings | None) -> N
         return
     from reconciler.cli.reapplying import Reapplying
 
-    specs = specs if specs.local else replace(specs, endpoint=server.url)
     reapplying = Reapplying(specs, home.store, ready)
     await reapplying.begin()
     ready()

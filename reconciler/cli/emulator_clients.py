@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
 from reconciler.cli.echo import delivered, is_private, say
-from reconciler.cli.emulator_home import LOCK_TIMEOUT_S, folder_of, path_argument, unusable
+from reconciler.cli.emulator_home import (
+    LOCK_TIMEOUT_S,
+    START,
+    folder_of,
+    living,
+    path_argument,
+    runs_already,
+    unusable,
+    world_of,
+    world_options,
+)
+from reconciler.cli.stopping import ending_signals
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reconciler.cli.emulator_home import Pairs
     from reconciler.emulator import Home
     from reconciler.emulator.doors.environment import Variables
 
-HEALTH_TIMEOUT_S = 5.0
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _SORTS = ("shell", "python", "node", "cli", "terraform")
-_START = "Start one in another terminal: reconciler emulator PATH"
 
 # --- env ---------------------------------------------------------------------------------------------------
 
@@ -45,7 +52,7 @@ def env(context: click.Context, path: Path, client: str, url: str) -> int:
     """
     if url and context.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("Give PATH or --url, not both.")
-    for line in _variables(client, _living(url) if url else _running(folder_of(path))).lines():
+    for line in _variables(client, living(url) if url else _running(folder_of(path))).lines():
         say(line)
     if is_private():
         say('# To use them: eval "$(reconciler emulator env …)"')
@@ -57,31 +64,8 @@ def _running(folder: Path) -> str:
 
     found = find_running(folder)
     if found is None:
-        raise ReconcilerError(f"no emulator of {folder} runs", f"{_START}. Or: reconciler emulator run.")
+        raise ReconcilerError(f"no emulator of {folder} runs", f"{START}. Or: reconciler emulator run.")
     return found.url
-
-
-def _living(url: str) -> str:
-    """Return the origin of an emulator that answers at `url`. Raises ReconcilerError where none does."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 80
-    except ValueError:
-        host = None
-    if host is None or parts.scheme != "http":
-        raise ReconcilerError(f"{url!r} is no emulator's url", "They look like this: http://127.0.0.1:8010")
-    # http.client and not urllib: a proxy of the environment must not be asked about this machine.
-    connection = http.client.HTTPConnection(host, port, timeout=HEALTH_TIMEOUT_S)
-    try:
-        connection.request("GET", "/_emulator/health")
-        is_emulator = connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException) as fault:
-        raise ReconcilerError(f"{url} does not answer", _START) from fault
-    finally:
-        connection.close()
-    if not is_emulator:
-        raise ReconcilerError(f"what answers at {url} is no emulator", _START)
-    return f"http://{parts.netloc}"
 
 
 def _variables(client: str, url: str) -> Variables:
@@ -117,8 +101,9 @@ class _Run(click.Command):
 
 @click.command(cls=_Run)
 @path_argument
+@world_options
 @click.pass_context
-def run(context: click.Context, path: Path) -> int:
+def run(context: click.Context, path: Path, switches: Pairs, senders: Sequence[str]) -> int:
     """Run a command whose calls of Twilio go to the emulator.
 
     The emulator is that of PATH, a stack's folder, this one if left out; where none runs, it is started for
@@ -132,10 +117,14 @@ def run(context: click.Context, path: Path) -> int:
         raise click.UsageError(
             "Say what to run behind two dashes: reconciler emulator run [PATH] -- COMMAND …"
         )
+    account, answers = world_of(switches, senders)
     try:
-        with open_home(folder_of(path), LOCK_TIMEOUT_S) as home:
-            served = _served_and_carried(home, words) if isinstance(home, Home) else _carried(home.url, words)
-            return asyncio.run(served)
+        with open_home(folder_of(path), LOCK_TIMEOUT_S, account=account, switches=answers) as home:
+            if isinstance(home, Home):
+                return asyncio.run(_served_and_carried(home, words))
+            if switches or senders:
+                raise runs_already(home)
+            return asyncio.run(_carried(home.url, words))
     except WorldError as fault:
         raise unusable(fault) from fault
 
@@ -171,10 +160,8 @@ async def _carried(url: str, words: Sequence[str]) -> int:
 def _at_signals(deed: Callable[[signal.Signals], None]) -> None:
     """Do something at whatever would end this process, until the loop is closed."""
     loop = asyncio.get_running_loop()
-    for name in _SIGNALS if sys.platform != "win32" else ():
-        number = signal.Signals[name]
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, deed, number)
+    for number in ending_signals() if sys.platform != "win32" else ():
+        loop.add_signal_handler(number, deed, number)
 
 
 def _hand_on(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,19 +17,21 @@ from reconciler.cli.echo import confirm, delivered, is_private, lost_output, say
 from reconciler.cli.privacy import keyed_numbers, numbers_in
 from reconciler.cli.stopping import run_stoppable
 from reconciler.diagnostics import ExitCode, ReconcilerError, RefusedError
+from reconciler.render.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reconciler.emulator import Switches
     from reconciler.render.numbers import Numbers
-    from reconciler.verifying import Account, Caller, Leftover, Probe, Verification
+    from reconciler.verifying import Account, Caller, Probe, Verification
 
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _S_PER_CALL = 0.25
 _MAKES = (
     "It makes services, conversations, participants, webhooks, messages that are stored and sent to nobody,\n"
-    "an address configuration, Sync documents, a template and a Functions service, and takes them away again"
+    "Sync documents, a template, a Functions service, and an address configuration of the whole account (it\n"
+    "makes no conversations), and takes them away again"
 )
 
 
@@ -93,6 +96,8 @@ async def _verify(asked: _Asked) -> int:
     from reconciler.transport import Network
     from reconciler.verifying import Caller
 
+    if asked.record is not None:
+        _check_place(asked.record)
     credentials = read_credentials(os.environ, Path.home(), asked.profile)
     if credentials.account_sid != asked.account:
         raise RefusedError(
@@ -109,11 +114,14 @@ async def _verify(asked: _Asked) -> int:
 
 async def _clean_up(caller: Caller, asked: _Asked, numbers: Numbers) -> int:
     """Take away what earlier runs have left."""
-    from reconciler.verifying import find_leftovers
+    from reconciler.verifying import find_leftovers, shut, standing
 
+    await standing(caller, vouched=asked.throw_away)
+    if closed := await shut(caller):
+        say(f"Not looked at, because these credentials may not read them: {', '.join(closed)}", err=True)
     found = await find_leftovers(caller)
     for one in found:
-        say(f"{one.kind} {one.sid}")
+        say(f"{one.kind} {one.sid} {visible(one.name)}")
     if not found:
         say("Nothing is left of an earlier run.")
         return delivered(ExitCode.FINE)
@@ -127,8 +135,13 @@ async def _held(caller: Caller, asked: _Asked, numbers: Numbers) -> int:
     from reconciler.verifying import check, chosen, find_leftovers
 
     account = await check(caller, vouched=asked.throw_away)
-    probes, left = chosen(thorough=asked.thorough), await find_leftovers(caller)
-    if not asked.yes and not confirm(await _question(account, probes, left)):
+    if left := await find_leftovers(caller):
+        raise RefusedError(
+            f"account {account.sid} has {len(left)} things of another run, which goes on or did not end well",
+            f"Where it has ended, take them away: {_again(caller)}",
+        )
+    probes = chosen(thorough=asked.thorough)
+    if not asked.yes and not confirm(await _question(account, probes)):
         return _declined()
     return await _carried_out(caller, asked, probes, numbers)
 
@@ -138,18 +151,22 @@ def _declined() -> int:
     return ExitCode.ERROR
 
 
-async def _question(account: Account, probes: Sequence[Probe], left: Sequence[Leftover]) -> str:
+def _again(caller: Caller) -> str:
+    return f"reconciler emulator verify --account {caller.account_sid} --clean-up"
+
+
+async def _question(account: Account, probes: Sequence[Probe]) -> str:
     """Return what consent is asked for. How many calls it takes is counted at an emulator."""
     from reconciler.verifying import read
 
     rehearsal = emulators()["default"]()
     await read(rehearsal, probes, "e")
     known = "a subaccount" if account.is_subaccount else "nobody knows whose"
-    remains = f"\n{len(left)} things that an earlier run has left are taken away first." if left else ""
+    closed = "".join(f"\n{what}: nothing is written there, for it may not be read." for what in account.shut)
     minutes = max(1, round(rehearsal.calls * _S_PER_CALL / 60))
     return (
         f"This writes to account {account.sid} ({known}).\n{_MAKES}:\nabout {rehearsal.calls} calls, "
-        f"{minutes} to {minutes + 2} minutes. No message is sent to anybody.{remains}"
+        f"{minutes} to {minutes + 2} minutes. No message is sent to anybody.{closed}"
     )
 
 
@@ -157,32 +174,33 @@ async def _carried_out(caller: Caller, asked: _Asked, probes: Sequence[Probe], n
     """Ask everything, take away what was made whatever happens, and print what was found."""
     from reconciler.verifying import compare, read
 
-    if left := await _swept(caller, numbers):
-        return left
+    run = secrets.token_hex(3)
     try:
-        reading = await read(caller, probes, secrets.token_hex(3), asked.proxy, _progress())
+        reading = await read(caller, probes, run, asked.proxy, _progress())
     except asyncio.CancelledError:
         say("Stopping: what was made is taken away.", err=True)
-        return await _swept(caller, numbers) or ExitCode.ERROR
+        left = await _swept(caller, numbers, run)
+        if not left:
+            say("Nothing of it is left.", err=True)
+        return left or ExitCode.ERROR
     except BaseException:
-        await _swept(caller, numbers)
+        await _swept(caller, numbers, run)
         raise
-    left = await _swept(caller, numbers)
+    left = await _swept(caller, numbers, run)
     found = await compare(reading, probes, emulators())
     _show(found, asked, caller.throttled, numbers)
-    if asked.record is not None:
-        _write(asked.record, found, numbers)
-    return left or _code(found, asked)
+    is_recorded = asked.record is None or _recorded(asked.record, found, numbers)
+    return left or (_code(found, asked) if is_recorded else ExitCode.ERROR)
 
 
-async def _swept(caller: Caller, numbers: Numbers) -> ExitCode:
-    """Take away what runs of this command have made, and say what is left of it."""
+async def _swept(caller: Caller, numbers: Numbers, run: str = "") -> ExitCode:
+    """Take away what runs of this command have made, or this one has, and say what is left of it."""
     from reconciler.render.verification import leftover_lines
     from reconciler.verifying import sweep
 
-    again = f"reconciler emulator verify --account {caller.account_sid} --clean-up"
+    again = _again(caller)
     try:
-        left = await sweep(caller)
+        left = await sweep(caller, run)
     except asyncio.CancelledError:
         say(f"Stopped before everything was taken away. Go on with: {again}", err=True)
         return ExitCode.WORK_LEFT
@@ -219,14 +237,41 @@ def _show(found: Verification, asked: _Asked, throttled: Sequence[str], numbers:
         show(verification_lines(found, left_out, throttled, numbers_in("text", numbers)))
 
 
-def _write(file: Path, found: Verification, numbers: Numbers) -> None:
+def _check_place(file: Path) -> None:
+    """Raise ReconcilerError where a record could not be written: before anything is asked."""
+    try:
+        if file.exists() and not file.is_file():
+            raise ReconcilerError(f"{file} is there and is no file", "Name another file.")
+        beside = _beside(file)
+        beside.touch(exist_ok=False)
+        beside.unlink()
+    except OSError as fault:
+        raise ReconcilerError(_unwritten(file, fault), "Name another file.") from fault
+
+
+def _recorded(file: Path, found: Verification, numbers: Numbers) -> bool:
+    """Write the record, whole or not at all; return whether that was possible, and say why not."""
     from reconciler.render.verification import record_json
 
+    beside = _beside(file)
     try:
-        file.write_text(record_json(found, numbers) + "\n", encoding="utf-8")
+        beside.write_text(record_json(found, numbers) + "\n", encoding="utf-8")
+        beside.replace(file)
     except OSError as fault:
-        told = (fault.strerror or type(fault).__name__).lower()
-        raise ReconcilerError(f"{file} cannot be written: {told}", "Name another file.") from fault
+        say(f"error: {_unwritten(file, fault)}", err=True)
+        return False
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+    return True
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+
+
+def _unwritten(file: Path, fault: OSError) -> str:
+    return f"{file} cannot be written: {(fault.strerror or type(fault).__name__).lower()}"
 
 
 def _code(found: Verification, asked: _Asked) -> ExitCode:

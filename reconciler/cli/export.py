@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from reconciler.cli.echo import delivered, say, show_problems
 from reconciler.cli.options import empty_specs, place_options, settings_of, stack_name
 from reconciler.cli.privacy import shown_numbers
 from reconciler.cli.stopping import run_stoppable
+from reconciler.cli.writing import PRIVATE, write_whole
 from reconciler.diagnostics import ExitCode, ReconcilerError
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from reconciler.export import Export
     from reconciler.workflow import Specs
 
-_PRIVATE = 0o600
 PORT = 8010
 """Where `reconciler emulator` listens unless told otherwise."""
 
@@ -83,7 +81,7 @@ async def _export(settings: Settings, frame: Specs, wanted: tuple[str, ...], out
     if out is None:
         say(found.text, end="")
     else:
-        _write(out, found.text)
+        write_whole(out, found.text, PRIVATE, "Choose another place: --out FILE")
     _tell(found, out, settings)
     return delivered(ExitCode.FINE)
 
@@ -114,7 +112,7 @@ def _next(settings: Settings, out: Path) -> str:
 
 def _check_world(folder: Path) -> None:
     """Raise ReconcilerError where a folder has no emulator yet: there is nothing to export, and no slip."""
-    from reconciler.emulator.home import FOLDER
+    from reconciler.emulator.place import FOLDER
 
     if not (folder / FOLDER).is_dir():
         raise ReconcilerError(
@@ -126,21 +124,3 @@ def _check_world(folder: Path) -> None:
 def _check_free(out: Path) -> None:
     if out.exists() or out.is_symlink():
         raise ReconcilerError(f"{out} exists already", "Choose another name, or overwrite it with --force.")
-
-
-def _write(out: Path, text: str) -> None:
-    """Write a private file whole or not at all. Raises ReconcilerError where that cannot be."""
-    new = out.with_name(f".{out.name}.{os.getpid()}.new")
-    try:
-        with open(
-            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
-        new.replace(out)
-    except OSError as fault:
-        with suppress(OSError):
-            new.unlink()
-        why = (fault.strerror or type(fault).__name__).lower()
-        raise ReconcilerError(
-            f"{out} cannot be written: {why}", "Choose another place: --out FILE"
-        ) from fault

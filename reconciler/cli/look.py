@@ -84,7 +84,7 @@ def _party(text: str) -> str:
     number = text if ":" in text else "".join(char for char in text if char not in " -.()/")
     if number and not is_address(number):
         raise click.BadParameter(
-            "write the number in full, + country code number, as in +15550100301", param_hint="'--party'"
+            "write the number in full: +, country code and number", param_hint="'--party'"
         )
     return number
 

@@ -60,7 +60,7 @@ class Pair(click.ParamType[tuple[str, str]]):
             return value
         name, equals, text = str(value).partition("=")
         if not equals or not name:
-            self.fail(f"{value!r} is no pair; write --var name=value", param, ctx)
+            self.fail(f"{value!r} is no pair; write {param.opts[0] if param else ''} name=value", param, ctx)
         return name, text
 
 

@@ -60,7 +60,13 @@ def _check_name(name: str, specs: Specs) -> None:
     names = [one.name for one in specs.stack.outputs]
     if name not in names:
         near = nearest(name, names)
-        detail = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none'}."
+        detail = (
+            f"Did you mean {near}?"
+            if near
+            else f"There are: {', '.join(names)}."
+            if names
+            else "It has none."
+        )
         raise ReconcilerError(f"{specs.stack.owner} has no output {name!r}", detail)
 
 

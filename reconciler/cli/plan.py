@@ -146,7 +146,8 @@ def takes_all_away(specs: Specs) -> Diagnostic:
     """Return the objection to specs that describe nothing: most likely a file is missing."""
     return error(
         f"the specs describe no resource, and this would remove all that {specs.stack.owner} has",
-        "Is a file missing, or the path another? If it is meant, use `reconciler destroy` or --allow-empty.",
+        "Is a file missing, or the path another? If it is meant: reconciler destroy …, or once: reconciler "
+        "apply … --allow-empty, each with this path, and --local for the emulator.",
     )
 
 

@@ -12,14 +12,13 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reconciler.cli.carrying import Approval, Follower, Job, carry, settle
+from reconciler.cli.carrying import Approval, Follower, Job, carry, settle, spoken
 from reconciler.cli.echo import has_errors, say, show, show_problems
 from reconciler.cli.plan import errand_of, objected, read, would_empty
 from reconciler.cli.privacy import keyed_numbers, shown_numbers
-from reconciler.cli.spec_places import hushed, places, problems, secrets_of
+from reconciler.cli.spec_places import hushed, places, problems, secrets_of, senders
 from reconciler.cli.stopping import STOPPED
-from reconciler.cli.target import inside
-from reconciler.cli.watching import Watch
+from reconciler.cli.watching import MOST, Watch
 from reconciler.diagnostics import ExitCode, ReconcilerError, error
 from reconciler.emulator.specs import APPLIED, NONE, NOT_APPLIED, PARTLY, WAITING, tell
 from reconciler.emulator.specs import Specs as Told
@@ -46,6 +45,7 @@ AS_IT_WAS = "Nothing was applied: the emulator goes on with what it has."
 WAS_RESET = "The world was replaced since. Save a spec, and they are applied to it again."
 SOME_IS_LEFT = "Some of it was applied, and some is left to do. Save once more to go on."
 _MOST_NAMED = 3
+_OVERTAKEN = (ExitCode.STALE, ExitCode.LEASE_HELD)
 
 
 @dataclass
@@ -60,8 +60,9 @@ class Reapplying:
     _secrets: tuple[str, ...] = ()
     _heard: int = 0
     """The last event of the world that was looked at."""
-    _pending: int = 0
-    """How many looks ago another apply kept ours out, and one more; 0 where none did."""
+    _said_full: bool = False
+    _again_in: int | None = None
+    """After how many looks an apply is tried again that another one kept out; None: at the next save."""
 
     def __post_init__(self) -> None:
         self._watch = Watch(self.settings.path, self.settings.inputs.files)
@@ -74,6 +75,7 @@ class Reapplying:
     async def begin(self) -> None:
         """Apply the specs as they are, where there are any."""
         self._watch.take()
+        self._say_once_full()
         self._heard = self.store.events.last
         await self._attempt("")
 
@@ -87,13 +89,15 @@ class Reapplying:
         """Look once, and apply what was saved; or try again where another apply was at work."""
         self._notice_reset()
         saved = self._watch.step()
-        self._pending += bool(self._pending)
-        if saved or self._pending > AGAIN_AFTER:
+        self._say_once_full()
+        if self._again_in is not None:
+            self._again_in -= 1
+        if saved or self._again_in == 0:
             await self._attempt(_named(saved))
 
     async def _attempt(self, saved: str) -> None:
         """Read and apply; whatever goes wrong is told, and no reason to end."""
-        was_pending, self._pending = bool(self._pending), 0
+        was_held, self._again_in = self._again_in is not None, None
         if not self._told.stack and not self._watch.holds_stack():
             if self._told.problems:
                 self._tell(Told())
@@ -102,15 +106,18 @@ class Reapplying:
             await self._apply(saved)
         except ReconcilerError as fault:
             is_held = fault.exit_code == ExitCode.LEASE_HELD
-            self._pending = int(is_held)
-            self._refuse(saved, fault.diagnostics, fault.sources, is_old=is_held and was_pending)
+            self._again_in = AGAIN_AFTER if is_held else None
+            self._refuse(saved, fault.diagnostics, fault.sources, is_old=is_held and was_held)
         except Exception as fault:  # noqa: BLE001 - told, with its place; the emulator is of use without this
             self._refuse(saved, [_mistake(fault)], {})
 
     async def _apply(self, saved: str) -> None:
+        from reconciler.cli.target import inside  # brings the SDK, which an empty folder need not wait for
+
         specs = await asyncio.to_thread(read, self.settings)
         self._secrets = tuple(dict.fromkeys((*secrets_of(specs), *self._secrets)))
         errand, door = errand_of(self.settings, specs), inside(self.settings, self.store)
+        await self._found_service(specs.stack.service, door)
         planned = await errand.plan(door.gateway)
         if would_empty(self.settings, specs, planned):
             planned = objected(planned, specs)
@@ -127,6 +134,15 @@ class Reapplying:
         else:
             await settle(job, planned)
             self._tell_fine(specs, found)
+
+    async def _found_service(self, service: str, door: Door) -> None:
+        """Make the service that a stack names: nobody else would, in a world that stands for an account."""
+        from reconciler.observed import is_service_sid
+        from reconciler.scenarios.staging import make_service
+
+        is_there = any(row.friendly_name == service for row in self.store.index.services)
+        if not is_there and service != "default" and not is_service_sid(service):
+            await make_service(service, door.gateway)
 
     async def _carry(
         self, job: Job, planned: Planned, found: Sequence[Diagnostic], *, is_silent: bool
@@ -146,7 +162,8 @@ class Reapplying:
         if code == ExitCode.FINE:
             self._tell_fine(job.specs, found)
         else:
-            self._tell_left(job.specs, [*found, *_failures(events, planned)], code)
+            failed = _failures(events, planned) or [_unended(code, spoken(job, brake.reason))]
+            self._tell_left(job.specs, [*found, *failed], code)
         task = asyncio.current_task()
         if brake.reason == STOPPED or (task and task.cancelling()):
             raise asyncio.CancelledError  # how far it came was told
@@ -161,6 +178,11 @@ class Reapplying:
             self._tell(replace(self._told, state=NOT_APPLIED, summary=WAS_RESET, problems=()))
 
     # Telling
+
+    def _say_once_full(self) -> None:
+        if self._watch.is_full and not self._said_full:
+            say(f"warning: more than {MOST:,} files are included: not every save is noticed.", err=True)
+        self._said_full = self._watch.is_full
 
     def _refuse(
         self,
@@ -192,7 +214,7 @@ class Reapplying:
         if code == ExitCode.WORK_LEFT:
             told = replace(self._as_read(specs, found), state=PARTLY, summary=SOME_IS_LEFT)
         else:
-            self._pending = int(code in (ExitCode.STALE, ExitCode.LEASE_HELD))
+            self._again_in = AGAIN_AFTER if code in _OVERTAKEN else None
             told = replace(
                 self._told, state=NOT_APPLIED, summary=AS_IT_WAS, problems=self._said(specs, found)
             )
@@ -201,7 +223,10 @@ class Reapplying:
     def _as_read(self, specs: Specs, found: Sequence[Diagnostic]) -> Told:
         owner = specs.stack.owner
         said = self._said(specs, found)
-        return Told(stack=owner.stack, environment=owner.environment, problems=said, places=places(specs))
+        lines, known = places(specs), senders(specs)
+        return Told(
+            stack=owner.stack, environment=owner.environment, problems=said, places=lines, senders=known
+        )
 
     def _said(self, specs: Specs, found: Sequence[Diagnostic]) -> tuple[Problem, ...]:
         return problems(*hushed(found, specs.sources, self._secrets))
@@ -219,7 +244,10 @@ def counted(specs: Specs) -> str:
 
 
 def _named(paths: Sequence[Path]) -> str:
-    names = [str(path) for path in paths[:_MOST_NAMED]] + ["…"] * (len(paths) > _MOST_NAMED)
+    from reconciler.render.values import Words
+
+    words = Words(shown_numbers(keyed_numbers(), err=True))
+    names = [words.text(str(path)) for path in paths[:_MOST_NAMED]] + ["…"] * (len(paths) > _MOST_NAMED)
     return f"{', '.join(names)} changed" if names else ""
 
 
@@ -246,7 +274,7 @@ def _failures(events: Sequence[Event], planned: Planned) -> list[Diagnostic]:
     """Return what did not come to be as it was asked for, each with the place that asked."""
     at = {change.address: change.place for change in planned.plan.changes}
     odd = [one for one in events if one.detail and one.kind is not EventKind.STARTED]
-    found = [
+    return [
         error(
             f"{one.action}: {one.kind}: {one.detail}",
             address=one.operation.address,
@@ -254,7 +282,15 @@ def _failures(events: Sequence[Event], planned: Planned) -> list[Diagnostic]:
         )
         for one in odd
     ]
-    return found or [error("another apply was at work meanwhile", "It is tried again at the next save.")]
+
+
+def _unended(code: int, reason: str) -> Diagnostic:
+    """Return why a run came to no end where no call says so; `reason` is that of its brake."""
+    if code == ExitCode.STALE:
+        reason = "another apply changed this stack after the specs were compared with it"
+    again = "It is tried again in a moment." if code in _OVERTAKEN else "Save once more to go on."
+    stopped = "The next start of this emulator goes on."
+    return error(reason or "the run did not come to its end", stopped if reason == STOPPED else again)
 
 
 def _mistake(fault: Exception) -> Diagnostic:

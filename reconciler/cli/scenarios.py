@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from reconciler.cli.options import input_options, settings_of
 from reconciler.cli.plan import findings_as
 from reconciler.cli.privacy import keyed_numbers, shown_numbers
 from reconciler.cli.stopping import run_stoppable
-from reconciler.diagnostics import ExitCode, ReconcilerError, SpecError, error
+from reconciler.cli.writing import SHARED, write_whole
+from reconciler.diagnostics import ExitCode, ReconcilerError, error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
 
     from reconciler.cli.options import Settings
     from reconciler.gateway import Gateway
@@ -47,9 +48,9 @@ def test(junit: Path | None, **options: Any) -> int:
 
 
 async def _test(settings: Settings, junit: Path | None) -> ExitCode:
-    from reconciler.render.scenarios import outcome_lines, outcomes_json, summary_line
+    from reconciler.render.scenarios import outcome_lines, outcomes_json, outcomes_junit, summary_line
 
-    with findings_as(settings.form):
+    with findings_as(settings.form), _mistakes_in(junit, settings.path):
         wanted = _read(settings)
     numbers, outcomes = keyed_numbers(), []
     for scenario, specs in wanted:
@@ -62,25 +63,32 @@ async def _test(settings: Settings, junit: Path | None) -> ExitCode:
         lines = [line for one in outcomes for line in outcome_lines(one, numbers)]
         tell("test", [*lines, summary_line(outcomes)], outcomes_json(outcomes, numbers), settings.form)
     if junit is not None:
-        _write(junit, outcomes)
+        _report(junit, outcomes_junit(outcomes, numbers))
     return delivered(ExitCode.FINE if all(one.passed for one in outcomes) else ExitCode.ERROR)
+
+
+@contextmanager
+def _mistakes_in(junit: Path | None, path: Path) -> Iterator[None]:
+    """Also tell in the JUnit file why nothing can be played: a pipeline shows what it finds there."""
+    from reconciler.render.scenarios import mistakes_junit
+
+    try:
+        yield
+    except ReconcilerError as fault:
+        if junit is not None:
+            _report(junit, mistakes_junit(fault, str(path), keyed_numbers()))
+        raise
+
+
+def _report(junit: Path, text: str) -> None:
+    write_whole(junit, text, SHARED, "Name another file: --junit FILE.")
 
 
 def _read(settings: Settings) -> list[tuple[Scenario, Specs]]:
     """Return the scenarios and what each is played on. Raises SpecError with every problem of all files."""
-    from reconciler.scenarios import Cast, check_names, find_scenarios, read_scenarios, specs_of
+    from reconciler.scenarios import find_scenarios, read_plays
 
-    files, stack = find_scenarios(settings.path)
-    found = [(one, specs_of(one, settings.inputs)) for one in read_scenarios(files, stack)]
-    problems = [
-        problem
-        for one, specs in found
-        for problem in check_names(
-            one, Cast(specs.stack.desired.resources, specs.stack.senders, one.conversation)
-        )
-    ]
-    if problems:
-        raise SpecError(problems, {one.file: one.lines for one, _ in found})
+    found = read_plays(*find_scenarios(settings.path), settings.inputs)
     warnings = dict.fromkeys(warning for _, specs in found for warning in specs.warnings)
     sources = {name: lines for _, specs in found for name, lines in specs.sources.items()}
     show_problems(tuple(warnings), sources, shown_numbers(keyed_numbers(), err=True))
@@ -122,15 +130,3 @@ async def _emulator() -> AsyncIterator[tuple[Gateway, Stage]]:
             yield Gateway(network, credentials, endpoint=server.url), Stage(network, server.url, *known)
     finally:
         await server.close()
-
-
-def _write(path: Path, outcomes: Sequence[Outcome]) -> None:
-    from reconciler.render.scenarios import outcomes_junit
-
-    try:
-        path.write_text(outcomes_junit(outcomes, keyed_numbers()), encoding="utf-8")
-    except OSError as fault:
-        told = (fault.strerror or str(fault)).lower()
-        raise ReconcilerError(
-            f"{path} cannot be written: {told}", "Name another file: --junit FILE."
-        ) from fault

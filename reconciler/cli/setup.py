@@ -49,15 +49,16 @@ def init(path: Path, name: str) -> int:
     from reconciler.starter import FILE, name_from, starter
 
     _check_free(path)
-    text = starter(stack_name(name, "--name") if name else name_from(path.resolve().name))
+    folder = path.resolve().name
+    chosen = stack_name(name, "--name") if name else name_from(folder)
     file = path / FILE
     try:
         path.mkdir(parents=True, exist_ok=True)
-        _write_new(file, text)
+        _write_new(file, starter(chosen))
     except OSError as fault:
         detail = "Choose another folder, or give yourself the right to write there."
         raise ReconcilerError(f"{file} cannot be written: {_told(fault)}", detail) from fault
-    show(_written(path, file))
+    show(_written(path, file, renamed="" if name or chosen == folder else chosen))
     return delivered(ExitCode.FINE)
 
 
@@ -106,17 +107,20 @@ def _told(fault: OSError) -> str:
     return (fault.strerror or type(fault).__name__).lower()
 
 
-def _written(folder: Path, file: Path) -> list[Line]:
+def _written(folder: Path, file: Path, renamed: str) -> list[Line]:
+    """Say what was written and what is next; `renamed` is the stack where it is not named as its folder."""
     from reconciler.render.text import Line, Tone
 
     here = shlex.quote(str(folder))
     commands = (
         (f"reconciler validate {here}", "checks it, offline"),
         (f"reconciler apply {here} --local", "creates it on an emulator; no account is needed"),
+        (f"reconciler emulator {here}", "shows it on two phones, in a browser"),
     )
     width = max(len(command) for command, _ in commands)
     lines = [
         Line(f"Wrote {file}: a customer on WhatsApp and a courier on SMS, each masked."),
+        *([Line(f"The stack is named {renamed}: lower-case letters, digits, dashes.")] if renamed else []),
         Line("Next:", Tone.TITLE),
     ]
     return lines + [Line(f"  {command:<{width}}  # {says}") for command, says in commands]

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.emulator.specs import Line, Problem
+from reconciler.emulator.specs import Line, Problem, Sender
 from reconciler.model import Pool
 from reconciler.render.findings import finding_data
 from reconciler.render.numbers import Numbers
@@ -38,6 +38,22 @@ def places(specs: Specs) -> dict[str, Line]:
             line = _line(resource.place, specs.sources, most)
             found[str(address)] = Line(line.file, line.line, line.text, _sender(resource, specs))
     return found
+
+
+def senders(specs: Specs) -> dict[str, Sender]:
+    """Return the stack's senders by name: where each is written, its channel and its addresses."""
+    found = {}
+    for name, own in specs.stack.senders.items():
+        place = specs.senders.get(name)
+        if place is not None and own:
+            line = _line(place, specs.sources)
+            found[name] = Sender(line.file, line.line, line.text, _channel(own[0]), own)
+    return found
+
+
+def _channel(address: str) -> str:
+    prefix, colon, _ = address.partition(":")
+    return prefix if colon else "sms"
 
 
 def _line(place: Place, sources: Mapping[str, tuple[str, ...]], most: int = _MOST_LINES) -> Line:

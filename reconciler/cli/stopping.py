@@ -39,6 +39,12 @@ def run_stoppable(work: Coroutine[Any, Any, int]) -> int:
         raise KeyboardInterrupt from None
 
 
+def ending_signals() -> list[signal.Signals]:
+    """Return the signals that end a process, but for those that this one ignores, as `nohup` has it."""
+    numbers = [signal.Signals[name] for name in _NAMES if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextmanager
 def braking(brake: Brake, tell: Callable[[str], None]) -> Iterator[None]:
     """Let the first signal put the brake on, and cancel the task after GRACE_S seconds or at the second."""
@@ -71,12 +77,10 @@ def at_once() -> Iterator[None]:
 
 @contextmanager
 def _handled(handler: Callable[..., Any]) -> Iterator[None]:
-    """Handle each signal that is not ignored (as `nohup` has it) for the length of the block."""
+    """Handle each signal that would end this process for the length of the block."""
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-        heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, handler) for number in heard}
+        before = {number: signal.signal(number, handler) for number in ending_signals()}
     try:
         yield
     finally:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.cli.credentials import read_credentials
+from reconciler.cli.emulator_home import LOCK_TIMEOUT_S, living, unusable
 from reconciler.cli.privacy import digest_key, keyed_numbers
 from reconciler.diagnostics import ReconcilerError, RefusedError
 from reconciler.gateway import Credentials, Gateway
 from reconciler.pace import WallClock
-from reconciler.transport import Network, TransportError
+from reconciler.transport import Network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from reconciler.workflow import Specs
 
 T = TypeVar("T")
-
-LOCK_TIMEOUT_S = 10.0
-HEALTH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ async def _local(
     try:
         home = stack.enter_context(emulator.open_home(folder, LOCK_TIMEOUT_S))
     except emulator.WorldError as fault:
-        raise ReconcilerError("the emulator of this folder cannot be used", str(fault)) from fault
+        raise unusable(fault) from fault
     if isinstance(home, emulator.Running):
         return await _elsewhere(settings, home.url, stack, through)
     transport = through(emulator.InProcess(home.store))
@@ -148,33 +146,20 @@ def inside(settings: Settings, store: Store) -> Door:
 async def _elsewhere(
     settings: Settings, url: str, stack: AsyncExitStack, through: Callable[[Transport], Transport]
 ) -> Door:
-    if _host(url).endswith((".twilio.com", ".twil.io")):
+    if _is_twilios(url):
         raise ReconcilerError("--endpoint is for an emulator", "For the real Twilio leave --endpoint out.")
+    url = await asyncio.to_thread(living, url)
     network = await stack.enter_async_context(Network())
-    await _check_alive(network, url)
     credentials = _emulators_own()
     return _door(settings, through(network), credentials, f"the emulator at {url}", endpoint=url)
 
 
-def _host(url: str) -> str:
-    """Return the host of an endpoint. Raises ReconcilerError where the url is none."""
-    with suppress(ValueError):
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and not parts.username and parts.port != 0
-        if sound and parts.hostname:
-            return parts.hostname
-    raise ReconcilerError(
-        f"{url!r} is no endpoint", "Give the url of an emulator: --endpoint http://127.0.0.1:8010"
-    )
-
-
-async def _check_alive(network: Network, url: str) -> None:
-    """Raise ReconcilerError where nobody answers at `url`: most likely the emulator was not started."""
+def _is_twilios(url: str) -> bool:
     try:
-        await network.send("GET", f"{url.rstrip('/')}/_emulator/health", {}, b"", HEALTH_TIMEOUT_S)
-    except TransportError as fault:
-        detail = "Start an emulator in another terminal: reconciler emulator PATH --port 8010"
-        raise ReconcilerError(f"{url} does not answer: {fault}", detail) from fault
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host.endswith((".twilio.com", ".twil.io"))
 
 
 def _emulators_own() -> Credentials:

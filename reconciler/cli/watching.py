@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.nodes import Mapping, Scalar, Sequence
-from reconciler.yaml_nodes import read
+from reconciler.yaml_nodes import MAX_BYTES, read
 
 if TYPE_CHECKING:
     from collections import abc
@@ -25,7 +25,8 @@ Print: TypeAlias = tuple[int, int, int]
 
 _STACK = re.compile(rb"""^(["']?)stack\1[ \t]*:""", re.MULTILINE)
 """How the block begins in a file that is too broken to be read."""
-_MOST = 2_000
+MOST = 2_000
+"""How many files are looked at."""
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Watch:
 
     path: Path
     beside: tuple[Path, ...] = ()
+    is_full: bool = False
+    """Whether the last look left files out, because there are more than MOST."""
     _includes: dict[Path, tuple[Print, tuple[str, ...]]] = field(default_factory=dict)
     _latest: Sight = field(default_factory=dict)
     _taken: Sight = field(default_factory=dict)
@@ -58,16 +61,18 @@ class Watch:
     def _look(self) -> Sight:
         """Return what there is: the files beside each other, what they include, and what that includes."""
         found: dict[Path, Print] = {}
-        first = (self.path, "*.yaml") if self.path.is_dir() else (self.path.parent, self.path.name)
-        waiting = deque([first, *((one.parent, one.name) for one in self.beside)])
-        while waiting and len(found) < _MOST:
-            for path in _matching(*waiting.popleft()):
-                seen = None if path in found else _print(path)
-                if seen is None:
-                    continue
-                found[path] = seen
-                if path not in self.beside:
-                    waiting.extend((path.parent, pattern) for pattern in self._included(path, seen))
+        first = _matching(self.path, "*.yaml") if self.path.is_dir() else [self.path]
+        waiting = deque([*self.beside, *first])
+        while waiting and len(found) < MOST:
+            path = waiting.popleft()
+            seen = None if path in found else _print(path)
+            if seen is None:
+                continue
+            found[path] = seen
+            if path not in self.beside:
+                for pattern in self._included(path, seen):
+                    waiting.extend(_matching(path.parent, pattern))
+        self.is_full = any(path not in found for path in waiting)
         return found
 
     def _included(self, path: Path, seen: Print) -> tuple[str, ...]:
@@ -100,7 +105,10 @@ def _print(path: Path) -> Print | None:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes() if path.is_file() else b""
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES)  # what is longer is refused by who reads it
     except OSError:
         return b""
 

@@ -2,6 +2,7 @@
 
 from reconciler.diff.answers import unlike
 from reconciler.diff.changes import diff
+from reconciler.diff.compare import whole_print
 from reconciler.diff.order import freed_sids, gained_claims, operations, sorted_operations
 from reconciler.diff.part import is_within, part
 from reconciler.diff.sides import Removal
@@ -16,4 +17,5 @@ __all__ = [
     "part",
     "sorted_operations",
     "unlike",
+    "whole_print",
 ]

@@ -13,6 +13,7 @@ from reconciler.diff import compare, once
 from reconciler.diff.order import edges_of
 from reconciler.diff.records import sids_of, with_records
 from reconciler.diff.removals import done_removals, plain, protected_rows
+from reconciler.diff.renames import likely_renames
 from reconciler.diff.sides import Removal, Sides, ancestors
 from reconciler.kinds.base import Kind, MarkHome, Way
 from reconciler.model import (
@@ -71,6 +72,7 @@ def diff(
         *crowded.values(),
         *protected,
         *done_removals(sides),
+        *likely_renames(sides),
     ]
     allowed = {
         a: c

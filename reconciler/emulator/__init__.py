@@ -13,7 +13,7 @@ from .doors.in_process import InProcess, ask
 from .errors import WorldError
 from .faults import Effect, FaultError, Interrupted, Match, Rule, When
 from .handle import handle
-from .home import Home, Running, find_running, open_home
+from .home import Home, Running, find_running, open_home, open_in_memory
 from .playing.phones import PhoneError
 from .store import ACCOUNT_SID, AUTH_TOKEN, Account, Store
 from .switches import Switches
@@ -46,6 +46,7 @@ __all__ = [
     "find_running",
     "handle",
     "open_home",
+    "open_in_memory",
     "serve",
 ]
 

@@ -44,6 +44,13 @@ class Asked:
         """Return 404/20404 in Twilio's words: the path as asked for, without the version (observed)."""
         return ApiError(20404, f"The requested resource {self.path} was not found")
 
+    def row(self, kind: type[R], parameter: str = "Sid", **of: str) -> R:
+        """Return the row of this kind and of these parents that the path names, or refuse with 20404."""
+        found = self.store.index.rows.get(self.ids[parameter])
+        if not isinstance(found, kind) or any(getattr(found, name) != value for name, value in of.items()):
+            raise self.not_found()
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Asked):
@@ -102,7 +109,4 @@ class Call(Asked):
 
     def child(self, kind: type[C], conversation: Conversation) -> C:
         """Return the row of this kind that the path names in a conversation, or refuse with 20404."""
-        found = self.store.index.rows.get(self.ids["Sid"])
-        if not isinstance(found, kind) or found.conversation_sid != conversation.sid:
-            raise self.not_found()
-        return self.unremoved(found)
+        return self.unremoved(self.row(kind, conversation_sid=conversation.sid))

@@ -25,11 +25,10 @@ class _Echo:
 class Claims:
     """A table of exclusive keys; ``now_s`` and ``call`` say when a question is asked."""
 
-    def __init__(self, lag_s: float = 0.0, lag_calls: int = 0) -> None:
+    def __init__(self) -> None:
         self._holders: dict[Hashable, str] = {}
         self._echoes: dict[Hashable, _Echo] = {}
-        self._lag_s = lag_s
-        self._lag_calls = lag_calls
+        self.lag: tuple[float, int] = 0.0, 0
         self.extra: tuple[float, int] = 0.0, 0
 
     def holder(self, key: Hashable) -> str | None:
@@ -56,6 +55,6 @@ class Claims:
         if self._holders.get(key) != holder:
             return
         del self._holders[key]
-        lag_s, lag_calls = max(self._lag_s, self.extra[0]), max(self._lag_calls, self.extra[1])
+        lag_s, lag_calls = max(self.lag[0], self.extra[0]), max(self.lag[1], self.extra[1])
         if lag_s or lag_calls:
             self._echoes[key] = _Echo(holder, now_s + lag_s, call + lag_calls)

@@ -31,6 +31,7 @@ class Clock:
         self._at_s = offset_s if frozen_at_s is None else frozen_at_s
         self._since_s = 0.0
         self._rate = 1.0 if frozen_at_s is None else 0.0
+        self.dawn_s = DAWN_S if frozen_at_s is None else frozen_at_s
         self._instant_s: float | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._ticket = itertools.count()
@@ -46,15 +47,17 @@ class Clock:
         clock = cls(frozen_at_s=saved.get("frozen_at_s"), offset_s=saved.get("offset_s", 0.0))
         if "rate" in saved:
             clock._at_s, clock._since_s, clock._rate = saved["at_s"], saved["since_s"], saved["rate"]
+        clock.dawn_s = saved.get("dawn_s", DAWN_S)
         return clock
 
     def saved(self) -> dict[str, float]:
         """Return what a later process needs to go on from here."""
+        dawn = {} if self.dawn_s == DAWN_S else {"dawn_s": self.dawn_s}
         if self._rate == 0:
-            return {"frozen_at_s": self._at_s}
+            return {"frozen_at_s": self._at_s, **dawn}
         if self._rate == 1:
-            return {"offset_s": self._at_s - self._since_s}
-        return {"at_s": self._at_s, "since_s": self._since_s, "rate": self._rate}
+            return {"offset_s": self._at_s - self._since_s, **dawn}
+        return {"at_s": self._at_s, "since_s": self._since_s, "rate": self._rate, **dawn}
 
     @property
     def mode(self) -> Mode:
@@ -100,6 +103,15 @@ class Clock:
     def forget(self) -> None:
         """Drop everything that was scheduled, for a world that starts again."""
         self._due.clear()
+
+    def begin_again(self) -> None:
+        """Go back to where time began: a frozen clock to its dawn, one that runs to the wall clock's present.
+
+        How time passes stays as it is.
+        """
+        self.forget()
+        self._since_s = time.time() if self._rate else 0.0
+        self._at_s = self._since_s if self._rate else self.dawn_s
 
     def _base_s(self) -> float:
         return self._at_s + (time.time() - self._since_s) * self._rate if self._rate else self._at_s

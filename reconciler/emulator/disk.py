@@ -11,20 +11,29 @@ longer for a large one. What is aside goes bit by bit with later writes, or when
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from .clock import Clock
 from .errors import WorldError
-from .rows import KIND_OF, KINDS, Row
+from .rows import FORMAT, KIND_OF, Row
+from .soundness import (
+    INT64_END,
+    TIME_END_S,
+    StateError,
+    check_together,
+    is_count,
+    is_number,
+    row_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-# 2: Sync, 3: the rest of Conversations, 4: Content and Serverless; an older file becomes one of this format
-FORMAT = 4
 APPLICATION_ID = 0x7265636F  # 'reco', in the file's header
 _HEADER_BYTES = 100
 _LARGE = {
@@ -33,6 +42,7 @@ _LARGE = {
 }
 _META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 _KEYS = {"row": "sid", "mint": "digest"}
+_ASIDE = re.compile(r"aside\d+_(row|mint)")
 _SWEPT_ROWS = 250  # with one write, which takes some 0.3 ms longer
 
 
@@ -51,11 +61,14 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self.path = path
         fresh = _check_header(path)
-        self._saved = Saved() if fresh else _read(path)
-        self._db = _connect(path, fresh=fresh)
         self._aside: list[str] = []
-        for name in _aside(self._db):
-            self._db.execute(f"DROP TABLE {name}")
+        try:
+            self._saved = Saved() if fresh else _read(path)
+            self._db = _connect(path, fresh=fresh)
+            for name in _aside(self._db):
+                self._db.execute(f"DROP TABLE {name}")
+        except (sqlite3.Error, StateError, ValueError, KeyError, RecursionError) as error:
+            raise _torn(path, str(error)) from error
 
     def take_saved(self) -> Saved:
         """Return what the file held when it was opened, once; from then on the caller keeps it."""
@@ -79,10 +92,13 @@ class Disk:
             elif self._aside:
                 _sweep(self._db, self._aside[0])
             self._db.executemany("DELETE FROM row WHERE sid = ?", [(sid,) for sid in dropped])
-            self._db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(_packed, changed))
-            self._db.executemany("INSERT OR REPLACE INTO mint VALUES (?, ?)", mints.items())
             self._db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()]
+                "INSERT OR REPLACE INTO row (sid, kind, body) VALUES (?, ?, ?)", map(_packed, changed)
+            )
+            self._db.executemany("INSERT OR REPLACE INTO mint (digest, used) VALUES (?, ?)", mints.items())
+            self._db.executemany(
+                "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)",
+                [(k, json.dumps(v)) for k, v in meta.items()],
             )
         if anew or self._aside:
             self._aside = _aside(self._db)
@@ -94,7 +110,8 @@ class Disk:
 
 def _aside(db: sqlite3.Connection) -> list[str]:
     """Return the tables of worlds that are no more."""
-    return [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'aside%'")]
+    tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return [name for (name,) in tables if _ASIDE.fullmatch(name)]
 
 
 def _put_aside(db: sqlite3.Connection) -> None:
@@ -166,18 +183,47 @@ def _connect(path: Path, *, fresh: bool) -> sqlite3.Connection:
 
 
 def _read(path: Path) -> Saved:
+    """Return what a file holds, looked through as any document.
+
+    Raises StateError, ValueError, KeyError or sqlite3.Error.
+    """
     # Read-only, so that a file which turns out to be torn keeps its bytes.
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        rows = [
-            KINDS[kind](sid=sid, **json.loads(body))
-            for sid, kind, body in db.execute("SELECT sid, kind, body FROM row")
-        ]
-        mints = dict(db.execute("SELECT digest, used FROM mint").fetchall())
+        rows = [_row(*one) for one in db.execute("SELECT sid, kind, body FROM row")]
+        mints = {_whole(digest): _count(used) for digest, used in db.execute("SELECT digest, used FROM mint")}
         meta = {name: json.loads(value) for name, value in db.execute("SELECT name, value FROM meta")}
-    except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
-        raise _torn(path, str(error)) from error
     finally:
         db.close()
+    if rows:
+        check_together(rows)
+    clock = meta.get("clock", {})
+    if not isinstance(clock, dict) or not all(_is_time(value) for value in clock.values()):
+        raise StateError("meta: the clock has no such time")
+    Clock.restored(clock)
+    _count(meta.get("events", 0))
     rows.sort(key=attrgetter("seq"))
     return Saved(rows, mints, meta)
+
+
+def _row(sid: Any, kind: Any, body: Any) -> Row:
+    values = json.loads(body)
+    if not isinstance(sid, str) or not isinstance(values, dict):
+        raise StateError("rows: one is no row")
+    return row_of(sid, kind, {"sid": sid, **values})
+
+
+def _is_time(value: Any) -> bool:
+    return is_number(value) and abs(value) <= TIME_END_S
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise StateError(f"{value!r} is no whole number")
+    return value
+
+
+def _count(value: Any) -> int:
+    if not is_count(value, INT64_END):
+        raise StateError(f"{value!r} is no count")
+    return int(value)

@@ -50,7 +50,7 @@ CODES: dict[int, Code] = {
     20003: Code(401, "Authenticate", sure=True),
     20004: Code(405, "This resource does not take that method"),
     20161: Code(400, "The update carries no parameters"),
-    20403: Code(403, "Forbidden", sure=True),
+    20403: Code(403, "Forbidden"),
     20404: Code(404, "The requested resource was not found", sure=True),
     20409: Code(409, "The account has a configuration of this address already"),
     20429: Code(429, "Too many requests", sure=True),

@@ -2,7 +2,8 @@
 
 An event of Conversations has Twilio's name and the parameters of its webhook (documented); what Twilio does
 not tell has a name of ours: ``phone.message``, ``phone.changed``, ``approval.changed``, ``clock.changed``,
-``world.reset``. Numbers go on across restarts; the events themselves are the latest of this process.
+``world.reset``, with no reason and for no webhook. Numbers go on across restarts; the events themselves are
+the latest of this process.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class Event:
     data: dict[str, Any]
     cause: Cause
 
+    @property
+    def is_twilios(self) -> bool:
+        """Whether Twilio has an event of this name; no webhook ever hears of ours."""
+        return self.type.startswith("on")
+
     def shown(self) -> dict[str, Any]:
         """Return the event for a reader outside."""
         return {
@@ -56,8 +62,8 @@ class Event:
             "at": date_text(int(self.at_s)),
             "at_s": self.at_s,
             "source": self.cause.source,
-            "reason": self.cause.reason,
-            "webhooks": self.cause.webhooks,
+            "reason": self.cause.reason if self.is_twilios else None,
+            "webhooks": self.cause.webhooks and self.is_twilios,
             "data": self.data,
         }
 

@@ -1,7 +1,7 @@
 """What can go wrong on the way, as values: turns a rule in JSON into a checked ``Rule`` and back.
 
-A rule says which calls (``Match``), which of those (``When``), and what befalls them (``Effect``). Nothing
-here does anything; ``trouble`` does.
+A rule says which calls (``Match``), which of those (``When``), and what befalls them (``Effect``). A rule of
+kind ``receipt`` is about a message's ways to people instead. Nothing here does anything; ``trouble`` does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Kind = Literal[
     "stale_read",
     "release_lag",
     "async_delete",
+    "receipt",
 ]
 _FIELDS: dict[str, frozenset[str]] = {
     "latency": frozenset({"seconds", "up_to_s", "after_commit"}),
@@ -33,8 +34,12 @@ _FIELDS: dict[str, frozenset[str]] = {
     "stale_read": frozenset({"seconds", "calls"}),
     "release_lag": frozenset({"seconds", "calls"}),
     "async_delete": frozenset({"seconds", "calls"}),
+    "receipt": frozenset({"status", "code"}),
 }
 _LASTING = {"late_commit", "stale_read", "release_lag", "async_delete"}
+_LOST = ("undelivered", "failed")
+_OF_LEGS = {"address", "sender", "channel"}
+CHANNELS = ("sms", "whatsapp", "rcs", "messenger", "email")
 Json = dict[str, Any]
 
 
@@ -59,13 +64,14 @@ class Effect:
 
     ``seconds`` are virtual in process and real over a socket for ``latency``, virtual for everything else;
     ``calls`` are calls that arrive afterwards. ``after_commit`` puts a latency or a status behind the change.
+    Of a ``receipt``, ``code`` is its error and ``status`` what it ends as: undelivered, unless it is failed.
     """
 
     kind: Kind
     seconds: float = 0.0
     up_to_s: float | None = None
     calls: int = 0
-    status: int | None = None
+    status: int | Literal["undelivered", "failed"] | None = None
     code: int | None = None
     retry_after: int | None = None
     after_commit: bool = False
@@ -81,10 +87,18 @@ class Effect:
             raise FaultError(f"effect: {self.kind} needs seconds or calls")
         if self.kind == "status" and self.status is None and self.code is None:
             raise FaultError("effect: status needs a status or a code")
-        if self.status is not None and not 400 <= self.status <= 599:
-            raise FaultError("effect.status: an error is 400 to 599")
+        self._check_status()
         if self.up_to_s is not None and self.up_to_s < self.seconds:
             raise FaultError("effect.up_to_s: is less than seconds")
+
+    def _check_status(self) -> None:
+        if self.kind == "receipt":
+            if self.status not in (None, *_LOST):
+                raise FaultError(f"effect.status: a receipt's is {' or '.join(_LOST)}")
+            if not self.code:
+                raise FaultError("effect: receipt needs a code")
+        elif self.status is not None and (isinstance(self.status, str) or not 400 <= self.status <= 599):
+            raise FaultError("effect.status: an error is 400 to 599")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,8 @@ class Match:
 
     ``host`` is a product (``sync``) or its host, ``path`` a template such as ``/v1/Conversations/{Sid}`` or,
     beginning with ``^``, a regular expression; ``operation`` is a regular expression for the whole name of an
-    operation; ``form`` maps a parameter to a text that it contains.
+    operation; ``form`` maps a parameter to a text that it contains. Of a receipt: to which ``address``, from
+    which ``sender`` of ours, on which ``channel`` (sms, whatsapp, …).
     """
 
     method: str | None = None
@@ -101,6 +116,9 @@ class Match:
     path: str | None = None
     operation: str | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    address: str | None = None
+    sender: str | None = None
+    channel: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("path", "operation"):
@@ -110,6 +128,8 @@ class Match:
                 raise FaultError(f"match.{name}: {error}") from error
         if not isinstance(self.form, dict) or not all(isinstance(v, str) for v in self.form.values()):
             raise FaultError("match.form: a map of parameters to texts")
+        if self.channel is not None and self.channel not in CHANNELS:
+            raise FaultError(f"match.channel: {self.channel!r} is none of {', '.join(CHANNELS)}")
 
     def fits(self, method: str, product: str, path: str, operation: str, form: Mapping[str, str]) -> bool:
         """Tell whether a call is meant."""
@@ -119,6 +139,14 @@ class Match:
             and (self.path is None or _path_fits(self.path, path))
             and (self.operation is None or re.fullmatch(self.operation, operation) is not None)
             and all(text in form.get(name, "") for name, text in self.form.items())
+        )
+
+    def fits_leg(self, address: str, sender: str, channel: str | None) -> bool:
+        """Tell whether a message's way to somebody is meant."""
+        return (
+            self.address in (None, address)
+            and self.sender in (None, sender)
+            and self.channel in (None, channel)
         )
 
 
@@ -151,6 +179,18 @@ class Rule:
     effect: Effect
     match: Match = field(default_factory=Match)
     when: When = field(default_factory=When)
+
+    def __post_init__(self) -> None:
+        given = set(_given(self.match))
+        if self.effect.kind == "receipt":
+            strange, known = given - _OF_LEGS, _OF_LEGS
+        else:
+            strange, known = given & _OF_LEGS, _names(Match) - _OF_LEGS
+        if strange:
+            raise FaultError(
+                f"match: {self.effect.kind} has no {', '.join(sorted(strange))}; "
+                f"it has {', '.join(sorted(known))}"
+            )
 
     @classmethod
     def parsed(cls, data: Any) -> Rule:
@@ -199,7 +239,7 @@ def _check_numbers(where: str, part: Effect | When) -> None:
     """Refuse what is no number where one is meant, negative numbers, and fractions of calls."""
     for f in dataclasses.fields(part):
         value, kinds = getattr(part, f.name), str(f.type)
-        if value is None or f.name == "kind":
+        if value is None or f.name == "kind" or (f.name == "status" and isinstance(value, str)):
             continue
         if "bool" in kinds:
             fits = isinstance(value, bool)

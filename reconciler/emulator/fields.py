@@ -106,14 +106,21 @@ def dates(form: Form) -> dict[str, int]:
     """Return the dates a caller sets itself (an import may): 50308 and 50309 when they are none."""
     found: dict[str, int] = {}
     for name, key, code in (("DateCreated", "date_created", 50308), ("DateUpdated", "date_updated", 50309)):
-        value = form.get(name)
-        if value is None:
-            continue
-        try:
-            found[key] = date_seconds(value)
-        except (ValueError, OverflowError) as error:
-            raise ApiError(code) from error
+        value = date(form, name, code)
+        if value is not None:
+            found[key] = value
     return found
+
+
+def date(form: Form, name: str, code: int) -> int | None:
+    """Return the seconds of a date, or of a date and time; ``code`` refuses any other text."""
+    value = form.get(name)
+    if value is None:
+        return None
+    try:
+        return date_seconds(value)
+    except (ValueError, OverflowError) as error:
+        raise ApiError(code, f"{name} is not a valid ISO 8601 date") from error
 
 
 def sid(form: Form, name: str, prefix: str, code: int) -> str | None:

@@ -12,7 +12,8 @@ holds it writes its URL to ``emulator.json``, so that others talk to it instead:
                 ...
 
 A server does the same, and calls ``home.announce(server.url)`` once it listens. If neither holds within
-``timeout_s`` (some other command is at work), ``WorldError`` names its process.
+``timeout_s`` (some other command is at work), ``WorldError`` names its process. A server whose world is kept
+nowhere (``open_in_memory``) is the folder's emulator too while it runs, without the lock: it has no file.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from urllib.parse import urlsplit
 
 from .errors import WorldError
 from .locks import try_lock, unlock
+from .place import FOLDER, LOCK, SERVER, WORLD, clear, prepared, put, said_by_server, withdraw
 from .store import Store
 
 if TYPE_CHECKING:
@@ -35,11 +37,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .clock import Clock
+    from .store import Account
     from .switches import Switches
 
-FOLDER = ".reconciler"
 _RETRY_S = 0.05
-_HEALTH_TIMEOUT_S = 1.0
+_HEALTH_TIMEOUT_S, _HEALTH_BYTES = 1.0, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ class Home:
     store: Store
 
     def announce(self, url: str) -> None:
-        """Let other processes know that this one serves the world at ``url``."""
-        text = json.dumps({"url": url, "pid": os.getpid()})
-        path = self.folder / FOLDER / "emulator.json"
-        beside = path.with_suffix(".json.new")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        """Let other processes know that this one serves the world at ``url``. Raises WorldError."""
+        place = prepared(self.folder)
+        try:
+            put(place, SERVER, json.dumps({"url": url, "pid": os.getpid()}))
+        except OSError as error:
+            raise WorldError(f"{place} cannot be written to: {error.strerror}.") from error
 
 
 def find_running(folder: Path) -> Running | None:
@@ -76,6 +78,7 @@ def open_home(
     folder: Path,
     timeout_s: float,
     *,
+    account: Account | None = None,
     switches: Switches | None = None,
     clock: Clock | None = None,
     seed: int = 0,
@@ -84,42 +87,73 @@ def open_home(
 
     Raises WorldError when someone else is using it for longer than ``timeout_s``, or its file cannot be used.
     """
-    place = _prepared(folder)
-    with (place / "emulator.lock").open("a+", encoding="utf-8") as lock:
+    place = prepared(folder)
+    with _opened(place / LOCK) as lock:
         running = _locked_or_running(lock, place, timeout_s)
         if running is not None:
             yield running
             return
-        (place / "emulator.json").unlink(missing_ok=True)
-        store = Store(path=place / "local.db", switches=switches, clock=clock, seed=seed)
+        (place / SERVER).unlink(missing_ok=True)
+        store = Store(path=place / WORLD, account=account, switches=switches, clock=clock, seed=seed)
         try:
             yield Home(folder, store)
         finally:
             store.close()
-            (place / "emulator.json").unlink(missing_ok=True)
+            withdraw(place)
             unlock(lock)
 
 
-def _prepared(folder: Path) -> Path:
-    place = folder / FOLDER
+@contextlib.contextmanager
+def open_in_memory(folder: Path, store: Store) -> Iterator[Home | Running]:
+    """Give a world that is kept nowhere as that of a folder for the length of the block, or who runs another.
+
+    What it was announced by is gone from the folder afterwards.
+    """
+    running = find_running(folder)
+    if running is not None:
+        yield running
+        return
     try:
-        place.mkdir(mode=0o700, exist_ok=True)
-        ignore = place / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        yield Home(folder, store)
+    finally:
+        withdraw(folder / FOLDER)
+        clear(folder / FOLDER)
+
+
+def process_at(host: str, port: int, timeout_s: float) -> int | None:
+    """Return the process of the emulator that answers there, None where what answers is none.
+
+    Raises OSError where nobody does.
+    """
+    # http.client and not urllib: a proxy of the environment must not be asked about this machine.
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request("GET", "/_emulator/health")
+        said = json.loads(connection.getresponse().read(_HEALTH_BYTES))
+    except (ValueError, RecursionError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    pid = said.get("pid") if isinstance(said, dict) and said.get("status") == "ok" else None
+    return pid if isinstance(pid, int) else None
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("a+", encoding="utf-8")
     except OSError as error:
-        text = f"{place} cannot be made: {error.strerror}. The local emulator keeps its state there."
-        raise WorldError(text) from error
-    return place
+        raise WorldError(f"{path} cannot be opened: {error.strerror}.") from error
 
 
 def _locked_or_running(lock: IO[str], place: Path, timeout_s: float) -> Running | None:
     """Wait until the lock is ours (None) or a server answers for whoever has it."""
     deadline_s = time.monotonic() + timeout_s
-    while not try_lock(lock):
-        running = _server(place)
+    while True:
+        running = _server(place)  # also where the lock is free: a world in memory needs none
         if running is not None:
             return running
+        if try_lock(lock):
+            break
         if time.monotonic() >= deadline_s:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
@@ -137,18 +171,9 @@ def _locked_or_running(lock: IO[str], place: Path, timeout_s: float) -> Running 
 def _server(place: Path) -> Running | None:
     """Return the server that says it has this world, if it is alive."""
     try:
-        said = json.loads((place / "emulator.json").read_text(encoding="utf-8"))
-        url, pid = str(said["url"]), int(said["pid"])
-        port = urlsplit(url).port or 0
-    except (OSError, ValueError, KeyError, TypeError):
+        said = json.loads(said_by_server(place))
+        port, pid = urlsplit(str(said["url"])).port or 0, int(said["pid"])
+        is_it = process_at("127.0.0.1", port, _HEALTH_TIMEOUT_S) == pid
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    # http.client and not urllib: a proxy of the environment must not be asked about this machine.
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_HEALTH_TIMEOUT_S)
-    try:
-        connection.request("GET", "/_emulator/health")
-        answer = json.loads(connection.getresponse().read())
-    except (OSError, ValueError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-    return Running(url, pid) if isinstance(answer, dict) and answer.get("pid") == pid else None
+    return Running(f"http://127.0.0.1:{port}", pid) if is_it else None  # the host is not for the file to say

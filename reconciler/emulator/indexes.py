@@ -14,6 +14,7 @@ from .claims import Claims
 from .content.indexes import ContentIndexes
 from .content.rows import ContentRow
 from .ordered import Ordered
+from .ordered import claim as _claim
 from .ordered import into as _into
 from .ordered import out_of as _out_of
 from .rows import (
@@ -78,8 +79,8 @@ class Indexes:
         self.participant_of: dict[tuple[str, str], Participant] = {}
         self.by_identity: dict[tuple[str, str], Ordered[Participant]] = {}
         self.by_address: dict[tuple[str, str], Ordered[Participant]] = {}
-        self.names = Claims(switches.name_release_lag_s, switches.name_release_lag_calls)
-        self.pairs = Claims(switches.pair_release_lag_s, switches.pair_release_lag_calls)
+        self.names = Claims()
+        self.pairs = Claims()
         self.groups = Claims()
         self.group_of: dict[str, frozenset[str]] = {}
         self.sync_services: Ordered[SyncService] = Ordered()
@@ -88,6 +89,12 @@ class Indexes:
         self.document_of: dict[tuple[str, str], Document] = {}
         self.content = ContentIndexes()
         self.serverless = ServerlessIndexes()
+        self.heed(switches)
+
+    def heed(self, switches: Switches) -> None:
+        """Let what is freed from now on stay held for as long as these say."""
+        self.names.lag = switches.name_release_lag_s, switches.name_release_lag_calls
+        self.pairs.lag = switches.pair_release_lag_s, switches.pair_release_lag_calls
 
     def key(self, row: Row) -> int:
         """Return a row's place in lists whose order Twilio does not document."""
@@ -170,7 +177,7 @@ class Indexes:
         row.service_sid = sys.intern(row.service_sid)
         _into(self.participants, row.conversation_sid, key, row)
         if row.identity is not None:
-            self.participant_of[row.conversation_sid, row.identity] = row
+            _claim(self.participant_of, (row.conversation_sid, row.identity), row)
             _into(self.by_identity, (row.service_sid, row.identity), key, row)
         if row.address is not None:
             _into(self.by_address, (row.service_sid, row.address), key, row)
@@ -188,7 +195,7 @@ class Indexes:
             case Receipt():
                 _into(self.receipts, row.message_sid, key, row)
             case Handset():
-                self.handsets[row.address] = row
+                _claim(self.handsets, row.address, row)
             case ChannelMessage():
                 _into(self.channel_messages, row.address, row.seq, row)
 
@@ -205,7 +212,7 @@ class Indexes:
         match row:
             case AddressConfiguration():
                 self.address_configurations.add(key, row)
-                self.address_configuration_of[row.channel_address] = row
+                _claim(self.address_configuration_of, row.channel_address, row)
             case Credential():
                 self.credentials.add(key, row)
             case PushBinding():
@@ -227,7 +234,7 @@ class Indexes:
         match row:
             case User():
                 _into(self.users, row.service_sid, key, row)
-                self.user_of[row.service_sid, row.identity] = row
+                _claim(self.user_of, (row.service_sid, row.identity), row)
             case Role():
                 _into(self.roles, row.service_sid, key, row)
             case Service():
@@ -247,11 +254,11 @@ class Indexes:
         if isinstance(row, Document):
             _into(self.documents, row.service_sid, key, row)
             if row.unique_name is not None:
-                self.document_of[row.service_sid, row.unique_name] = row
+                _claim(self.document_of, (row.service_sid, row.unique_name), row)
             return
         self.sync_services.add(key, row)
         if row.unique_name is not None:
-            self.sync_service_of[row.unique_name] = row
+            _claim(self.sync_service_of, row.unique_name, row)
 
     def _discard_sync(self, row: SyncService | Document, key: int) -> None:
         if isinstance(row, Document):

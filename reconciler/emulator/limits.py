@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .call import CONVERSATION_SID
-from .control.admin import Ways, body_of, described
-from .control.shapes import Shape, named, or_null, record
 from .errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .call import Call
-    from .store import Store
-    from .wire import Request
+
+NAMES = ("actions_per_s", "account_actions_per_s", "in_flight")
 
 
 @dataclass(slots=True)
@@ -64,7 +62,7 @@ class Limits:
 
     def shown(self) -> dict[str, Any]:
         """Return the limits for a reader outside."""
-        return {name: getattr(self, name) for name in _NAMES}
+        return {name: getattr(self, name) for name in NAMES}
 
 
 def scope_of(call: Call) -> str:
@@ -77,27 +75,3 @@ def scope_of(call: Call) -> str:
     if CONVERSATION_SID.fullmatch(name):
         return name
     return call.store.index.names.holder((call.service.sid, name)) or call.service.sid
-
-
-_LIMIT: Shape = or_null({"type": "integer", "minimum": 1})
-_NAMES = ("actions_per_s", "account_actions_per_s", "in_flight")
-_LIMITS = named("Limits", record(dict.fromkeys(_NAMES, _LIMIT)))
-
-
-@described(gives=_LIMITS)
-def show(store: Store, _: Request) -> dict[str, Any]:
-    """GET: the limits in force, null where there is none."""
-    return store.limits.shown()
-
-
-@described(takes=record({f"{name}?": _LIMIT for name in _NAMES}), gives=_LIMITS)
-def change(store: Store, request: Request) -> dict[str, Any]:
-    """PUT: these limits are in force, null for none; what is left out stays."""
-    body = body_of(request, change)
-    with store.lock:
-        for name, value in body.items():
-            setattr(store.limits, name, value)
-        return store.limits.shown()
-
-
-PATHS: dict[str, Ways] = {"limits": {"GET": show, "PUT": change}}

@@ -10,11 +10,14 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .errors import WorldError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 R = TypeVar("R")
 K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Ordered(Generic[R]):
@@ -56,6 +59,13 @@ def into(table: dict[K, Ordered[R]], name: K, key: int, row: R) -> None:
     if found is None:
         found = table[name] = Ordered()
     found.add(key, row)
+
+
+def claim(table: dict[K, V], name: K, row: V) -> None:
+    """Let a row have a name. Raises WorldError where two have one, which only a torn world says."""
+    if name in table:
+        raise WorldError(f"The world is torn: more than one {type(row).__name__} has {name}.")
+    table[name] = row
 
 
 def out_of(table: dict[K, Ordered[R]], name: K, key: int) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 from .content.rows import CONTENT_KINDS, ContentRow
 from .serverless.rows import SERVERLESS_KINDS, ServerlessRow
 
+# 2: Sync, 3: the rest of Conversations, 4: Content and Serverless; an older file becomes one of this format
+FORMAT = 4
+
 
 @dataclass(slots=True)
 class Configuration:

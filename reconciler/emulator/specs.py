@@ -32,6 +32,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """One of the stack's senders as it is written, the channel that it decides, its addresses in full."""
+
+    file: str
+    line: int
+    text: str
+    channel: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong and what would be right; ``quote`` is the line with a caret below, '' without one."""
 
@@ -50,7 +61,7 @@ class Specs:
     """How the specs stand that were read last, and where each thing is written that the world was made of.
 
     ``stack`` and ``environment`` are the owner that marks name; ``places`` is keyed by addresses, such as
-    ``conversation/order-1042/participant/customer``.
+    ``conversation/order-1042/participant/customer``; ``senders`` by the names that `via` has for them.
     """
 
     state: str = NONE
@@ -59,6 +70,7 @@ class Specs:
     environment: str = ""
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, Line] = field(default_factory=dict)
+    senders: Mapping[str, Sender] = field(default_factory=dict)
 
 
 def tell(store: Store, specs: Specs) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .callbacks.deliveries import Deliveries
 from .clock import Clock
-from .content.approvals import Policy as ApprovalPolicy
+from .content import approvals
 from .content.rows import Content
 from .disk import Disk
 from .events import Journal
@@ -25,7 +25,7 @@ from .ordered import Ordered
 from .playing.phones import Phones
 from .request_log import RequestLog
 from .rows import Configuration, Conversation, Message, Participant, Receipt, Row, Service, Webhook
-from .serverless.build_policy import BuildPolicy
+from .serverless import builds
 from .specs import Specs
 from .switches import Switches
 from .trouble import Faults
@@ -94,8 +94,8 @@ class Store:
         self.deliveries = Deliveries(self)
         self.phones = Phones(self)
         self.limits = Limits()
-        self.approval_policy = ApprovalPolicy()
-        self.build_policy = BuildPolicy()
+        self.approval_policy = approvals.POLICY
+        self.build_policy = builds.POLICY
         self.requests = RequestLog()
         self.specs = Specs()
         self._leftovers = Leftovers()
@@ -131,10 +131,8 @@ class Store:
         self.commit()
 
     def _restore(self, rows: list[Row], mints: dict[int, int]) -> None:
-        from .content import approvals
         from .conversations import lifecycle
         from .playing import delivery
-        from .serverless import builds
         from .sync import documents as sync_documents
         from .sync import services as sync_services
 
@@ -302,9 +300,9 @@ class Store:
         self.deliveries.publish()
 
     def reset(self) -> None:
-        """Begin the world again, as empty as a new account; time goes on from where it is."""
+        """Begin the world again, as empty as a new account; time does as well (``Clock.begin_again``)."""
         with self.lock:
-            self.clock.forget()
+            self.clock.begin_again()
             self._empty()
             self._found()
 
@@ -312,7 +310,7 @@ class Store:
         """Hold these rows and no others from now on, as after a reset; who asks for it has checked them."""
         with self.lock:
             self.clock.forget()
-            self.clock = clock
+            clock.dawn_s, self.clock = self.clock.dawn_s, clock
             self._empty()
             self._changed = {row.sid: row for row in rows}
             self._minted = dict(mints)
@@ -322,11 +320,11 @@ class Store:
     def _empty(self) -> None:
         self.faults.forget()
         self.limits = Limits()
-        self.approval_policy = ApprovalPolicy()
-        self.build_policy = BuildPolicy()
+        self.approval_policy = approvals.POLICY
+        self.build_policy = builds.POLICY
         self.past = None
         index = self.index
-        held = (vars(one) for one in (index, index.names, index.pairs, index.groups))
+        held = map(vars, (index, index.names, index.pairs, index.groups, index.content, index.serverless))
         tables = (table for one in held for table in one.values())
         self._leftovers.take(*tables, self._mints, self.events.forget(), self.requests.forget())
         self._begin()

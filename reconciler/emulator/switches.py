@@ -60,6 +60,21 @@ class Switches:
     page_size_above_max: Literal["refuse", "clamp"] = _open(
         "refuse", "clamp", asks="PageSize above the maximum: 400/20001, or quietly the maximum"
     )
+    foreign_group_code: Literal[50407, 50435] = _open(
+        50407, 50435, asks="code for a number outside +1 in a group MMS, which Twilio has for +1 alone"
+    )
+    small_group_code: Literal[50435, 50386, 0] = _open(
+        50435,
+        50386,
+        0,
+        asks="code for a message to a group of fewer than three addresses; 0 keeps it, and nobody is reached",
+    )
+    bare_whatsapp_address: Literal["refused", "prefixed", "unmatched"] = _open(
+        "refused",
+        "prefixed",
+        "unmatched",
+        asks="an address configuration of type whatsapp without `whatsapp:`: 20001, meant, or never matched",
+    )
     method_echo: Literal["as_sent", "upper", "lower"] = _open(
         "as_sent", "upper", "lower", asks="letter case of a scoped webhook's method when read"
     )
@@ -117,6 +132,9 @@ class Switches:
     )
     window_status: Literal["undelivered", "failed"] = _open(
         "undelivered", "failed", asks="status of a receipt that WhatsApp's 24-hour window refuses (63016)"
+    )
+    whatsapp_body_chars: Literal[1600, 1024] = _open(
+        1600, 1024, asks="the longest text that WhatsApp takes from us; a longer one fails with 63021"
     )
     opt_out_scope: Literal["sender", "account"] = _open(
         "sender", "account", asks="whether STOP by SMS refuses the sender it went to, or all of the account"

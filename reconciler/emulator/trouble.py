@@ -174,12 +174,28 @@ class Faults:
         name = found.operation.name if found and found.operation else ""
         form = dict(form_of(request).pairs())
         for armed in self._armed:
+            if armed.rule.effect.kind == "receipt":
+                continue
             if armed.rule.match.fits(request.method, place.product, place.path, name, form):
-                armed.matched += 1
-                dice = random.Random(f"{self.seed}:{armed.id}:{armed.matched}")  # noqa: S311 - repeatable
-                if self._is_time(armed, dice):
-                    armed.fired += 1
+                dice = self._fired(armed)
+                if dice is not None:
                     course.take(armed.rule.effect, dice)
+
+    def lost(self, address: str, sender: str, channel: str | None) -> Effect | None:
+        """Say what keeps a message from an address, None if no rule does; of several the first counts."""
+        legs = [armed for armed in self._armed if armed.rule.effect.kind == "receipt"]
+        meant = [armed for armed in legs if armed.rule.match.fits_leg(address, sender, channel)]
+        found = [armed.rule.effect for armed in meant if self._fired(armed) is not None]
+        return found[0] if found else None
+
+    def _fired(self, armed: Armed) -> random.Random | None:
+        """Count a match, and return the dice of this occasion if the rule does something now."""
+        armed.matched += 1
+        dice = random.Random(f"{self.seed}:{armed.id}:{armed.matched}")  # noqa: S311 - repeatable
+        if not self._is_time(armed, dice):
+            return None
+        armed.fired += 1
+        return dice
 
     def _is_time(self, armed: Armed, dice: random.Random) -> bool:
         when = armed.rule.when
@@ -284,7 +300,7 @@ class Course:
         return store.holding(rows) if rows else store
 
     def _error(self, effect: Effect) -> Response:
-        status = effect.status or CODES[effect.code or 20429].status
+        status = effect.status if isinstance(effect.status, int) else CODES[effect.code or 20429].status
         code = effect.code if effect.code is not None else 20429 if status == 429 else None
         headers = {"X-API-Domain": locate(self.request).domain}
         if effect.retry_after is not None:

@@ -26,6 +26,7 @@ from reconciler.model import (
     Half,
     Json,
     Mark,
+    Owner,
     Path,
     Ref,
     Resource,
@@ -96,13 +97,17 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A live row that holds a claim: its sid, what it stands in (sid, name, state), and whose that is."""
+    """A live row that holds a claim: its sid, what it stands in (sid, name, state), and whose that is.
+
+    `owner` and `key` are what the mark on what it stands in names; None and '' where nobody marked it.
+    """
 
     sid: str
     parent_sid: str
     name: str
     state: str
-    owner: str
+    owner: Owner | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

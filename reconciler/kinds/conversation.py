@@ -48,9 +48,9 @@ class Timers(Spec):
     """When an idle conversation becomes inactive and when it closes; null removes a timer (50375, 50376)."""
 
     inactive: Annotated[str | None, duration("PT1M")] = None
-    """How long nobody writes until it is inactive; at least PT1M."""
+    """How long nobody writes until it is inactive (`30m`, `1d12h`, `PT30M`); at least a minute."""
     closed: Annotated[str | None, duration("PT10M")] = None
-    """How long nobody writes until it is closed; at least PT10M."""
+    """How long nobody writes until it is closed; at least ten minutes."""
 
 
 class Initial(Spec):

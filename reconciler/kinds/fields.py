@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -165,32 +164,44 @@ def read_names(value: Any) -> Any:
 
 
 _DURATION = re.compile(
-    r"P(?!$)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
+    r"P(?!$)(?:(?P<W>\d{1,9})W)?(?:(?P<D>\d{1,9})D)?"
+    r"(?:T(?=\d)(?:(?P<H>\d{1,9})H)?(?:(?P<M>\d{1,9})M)?(?:(?P<S>\d{1,9})S)?)?",
+    re.ASCII,
 )
+_SHORT_DURATION = re.compile(
+    r"(?!$)(?P<days>(?:\d{1,9}w)?(?:\d{1,9}d)?)(?P<time>(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?)",
+    re.ASCII,
+)
+_UNITS_S = {"W": 604_800, "D": 86_400, "H": 3_600, "M": 60, "S": 1}
+
+
+def iso_duration(text: str) -> str | None:
+    """Return a duration of weeks to seconds, short (``1d12h``) or ISO 8601, as ISO 8601; else None."""
+    short = _SHORT_DURATION.fullmatch(text)
+    if short is None:
+        return text if _DURATION.fullmatch(text) else None
+    return f"P{short['days']}{'T' if short['time'] else ''}{short['time']}".upper()
 
 
 def duration_s(text: str) -> float | None:
-    """Return the seconds of an ISO-8601 duration of weeks to seconds, None where `text` is none."""
-    match = _DURATION.fullmatch(text)
+    """Return the seconds of a duration that `iso_duration` reads, None where `text` is none."""
+    match = _DURATION.fullmatch(iso_duration(text) or "")
     if not match:
         return None
-    return timedelta(
-        **{unit: int(number) for unit, number in match.groupdict().items() if number}
-    ).total_seconds()
+    return float(sum(_UNITS_S[unit] * int(number) for unit, number in match.groupdict().items() if number))
 
 
 def read_duration(least: str, value: Any) -> Any:
-    """Read an ISO-8601 duration of at least `least`."""
+    """Read a duration of at least `least`, as ISO 8601, which is what Twilio takes."""
     text = read_name(value)
     if text is None:
         return None
     seconds = duration_s(text)
     if seconds is None:
-        wrong(f"{text!r} is no duration", "Write it in ISO 8601: PT30M, PT1H, P2D.")
+        wrong(f"{text!r} is no duration", "Write 30m, 1h, 2d or 1d12h, or in ISO 8601: PT30M, PT1H, P2D.")
     if seconds < (duration_s(least) or 0):
         wrong(f"{text} is too short", f"The least is {least}. To have no such timer write null.")
-    return text
+    return iso_duration(text)
 
 
 def duration(least: str) -> PlainValidator:

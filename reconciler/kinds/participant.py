@@ -193,7 +193,7 @@ def _check_numbers(resource: Resource, site: Site) -> Iterator[Finding]:
     for name in ("address", "proxy", "projected"):
         value = resource.fields.get((name,))
         if isinstance(value, str) and value and not is_address(value):
-            detail = "A number is written in full: + country code number, as in +15550100301."
+            detail = "Write +, country code and number, digits only."
             yield Finding(resource.address, (name,), f"{value!r} is no phone number", detail)
     address = resource.fields.get(("address",))
     if isinstance(address, str) and number_of(address) in own:
@@ -262,7 +262,8 @@ def holders(row: Row) -> Iterator[tuple[Claim, Holder]]:
             parent_sid=str(row.get("conversation_sid")),
             name=str(row.get("conversation_unique_name") or row.get("conversation_friendly_name") or ""),
             state=str(row.get("conversation_state")),
-            owner=str(mark.owner) if mark else "",
+            owner=mark.owner if mark and mark.owner.stack else None,
+            key=mark.key if mark else "",
         ),
     )
 

@@ -48,7 +48,7 @@ from reconciler.render.values import naming_fields
 
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
-    from reconciler.model import Address, Change, Fields, Live, Place, Plan, Resource, Value
+    from reconciler.model import Address, Change, Fields, Place, Plan, Resource, Value
     from reconciler.render.numbers import Numbers
     from reconciler.workflow import Planned
 
@@ -125,7 +125,7 @@ def _change(change: Change, *, deletes_first: bool) -> dict[str, Any]:
             for edit in change.edits
         ],
         "at_creation": _fields(change.at_creation),
-        "removes": _recognised(change.live_fields, change.live) if change.action in outline.REMOVALS else [],
+        "removes": _recognised(outline.removed_by(change)) if change.action in outline.REMOVALS else [],
         "why": change.why,
         "place": _place(change.place),
     }
@@ -143,11 +143,11 @@ def _named(address: Address) -> dict[str, Any]:
 
 def _resource(resource: Resource) -> dict[str, Any]:
     sid = resource.live.sid if resource.live else None
-    return {**_named(resource.address), "sid": sid, "fields": _recognised(resource.fields, resource.live)}
+    return {**_named(resource.address), "sid": sid, "fields": _recognised(outline.known_by(resource))}
 
 
-def _recognised(fields: Fields, live: Live | None) -> list[dict[str, Any]]:
-    return _fields({(name,): value for name, value in naming_fields(outline.known_by(fields, live))})
+def _recognised(fields: Fields) -> list[dict[str, Any]]:
+    return _fields({(name,): value for name, value in naming_fields(fields)})
 
 
 def _fields(fields: Fields) -> list[dict[str, Any]]:

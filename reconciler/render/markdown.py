@@ -149,10 +149,7 @@ def _diff(change: Change, words: Words, stage: _Stage) -> Iterator[str]:
     """Yield lines with + or - in the first column, as a reader of diffs expects."""
     if change.action in outline.REMOVALS and stage is _Stage.FULL:
         sign = " " if change.action is Action.RELEASE else "-"
-        yield from (
-            f"{sign} {name}: {value}"
-            for name, value in words.naming(outline.known_by(change.live_fields, change.live))
-        )
+        yield from (f"{sign} {name}: {value}" for name, value in words.naming(outline.removed_by(change)))
     for edit in change.edits:
         before, after = words.edit(edit)
         name = words.path(edit.path)

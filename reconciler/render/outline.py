@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.diagnostics import Severity
+from reconciler.diff import whole_print
+from reconciler.kinds import KINDS
 from reconciler.kinds import mark as marks
-from reconciler.model import Action, Half, Secret
+from reconciler.model import Action, Half, Resource, Secret
+from reconciler.render.values import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reconciler.model import Address, Change, Fields, Live, Owner, Path, Plan, Resource, Value
+    from reconciler.model import Address, Change, Fields, Owner, Path, Plan, Value
     from reconciler.render.values import Words
     from reconciler.workflow import Planned
 
@@ -31,6 +34,7 @@ SYMBOLS: dict[Action, str] = {
 }
 """The sign of each action; a replacement that deletes first has ``-/+``."""
 
+_URL: Path = ("url",)
 _PAIR = frozenset({("address",), ("proxy",)})
 
 REMOVALS = frozenset({Action.CLOSE, Action.DELETE, Action.RELEASE})
@@ -116,19 +120,35 @@ def consequence(change: Change, *, deletes_first: bool) -> str:
     return DELETING if change.action is Action.DELETE and has_transcript(change) else ""
 
 
-def known_by(fields: Fields, live: Live | None) -> Fields:
-    """Return live `fields` of what the specs no longer mention.
+def known_by(row: Resource) -> Fields:
+    """Return the fields of a live row that the specs do not mention, or no longer.
 
     What was sensitive when we set it stays so (see `Mark.fields`); of a resource that has one print for the
-    whole of it, the whole does.
+    whole of it, the whole does. A url that we set is shown as it was when we set it; of any other one only
+    the host is, because the rest often is a secret, and who wrote it cannot be asked.
     """
-    marked = live.mark.fields if live and live.mark else {}
+    fields = row.fields
+    marked = row.live.mark.fields if row.live and row.live.mark else {}
     if marked.get(marks.WHOLE) == marks.SET_SECRET:
         return {path: Secret(value) for path, value in fields.items()}
+    url = fields.get(_URL)
+    if isinstance(url, str) and not _is_as_we_set(row, marked):
+        fields = {**fields, _URL: host_of(url)}
     return {
         path: Secret(value) if marked.get(path[0]) == marks.SET_SECRET else value
         for path, value in fields.items()
     }
+
+
+def _is_as_we_set(row: Resource, marked: Mapping[str, str]) -> bool:
+    kind = next(kind for kind in KINDS if kind.name == row.address.kind)
+    recorded = marked.get(marks.WHOLE, marks.SET_UNSEEN)
+    return recorded != marks.SET_UNSEEN and recorded == whole_print(kind, row)
+
+
+def removed_by(change: Change) -> Fields:
+    """Return what a removed resource is known by."""
+    return known_by(Resource(change.address, change.live_fields, live=change.live))
 
 
 def other_half(change: Change) -> Iterator[tuple[Path, Value]]:
@@ -208,7 +228,7 @@ def owner(who: Owner, words: Words) -> str:
 
 def described(resource: Resource, words: Words) -> str:
     """Return a live resource as a person recognises it: ``participant MB…: identity "bob"``."""
-    naming = ", ".join(f"{name} {value}" for name, value in words.naming(resource.fields))
+    naming = ", ".join(f"{name} {value}" for name, value in words.naming(known_by(resource)))
     return f"{words.last(resource.address)}{': ' if naming else ''}{naming}"
 
 
@@ -238,7 +258,7 @@ def closed(planned: Planned, words: Words, most: int = 20) -> list[str]:
 
 def closed_line(resource: Resource, words: Words) -> str:
     """Return the name of something closed, and its sid to find it by."""
-    name = known_by(resource.fields, resource.live).get(("friendly_name",))
+    name = known_by(resource).get(("friendly_name",))
     known = [words.text(resource.live.sid)] if resource.live else []
     return " ".join([words.address(resource.address), *known, *([words.value(name)] if name else [])])
 

@@ -47,6 +47,8 @@ class Commands:
     destroy: str = ""
     purge: str = ""
     """A destroy that also deletes what was closed."""
+    phones: str = ""
+    """The emulator that was written to, with a phone for each party."""
 
 
 def event_line(event: Event, n: int, total: int, words: Words) -> Line | None:
@@ -237,4 +239,5 @@ def _advice(outcome: _Outcome, commands: Commands) -> Iterator[tuple[str, str]]:
     else:
         says = "shows whether anything is left" if plan.diagnostics else "says that nothing is left to do"
         yield commands.plan, says
+        yield commands.phones, "shows it on phones, in a browser"
         yield commands.destroy, "closes all that this stack made"

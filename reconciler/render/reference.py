@@ -51,6 +51,10 @@ def scenario_reference() -> str:
 def _section(title: str, model: type[BaseModel]) -> Iterator[str]:
     yield f"### {title}"
     yield ""
+    if not model.model_fields:
+        yield "Nothing stands behind it."
+        yield ""
+        return
     yield "| Field | Value | Meaning |"
     yield "| --- | --- | --- |"
     for name, field in model.model_fields.items():

@@ -15,7 +15,7 @@ from reconciler.render.visible import visible, written_out
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from reconciler.diagnostics import Diagnostic
+    from reconciler.diagnostics import Diagnostic, ReconcilerError
     from reconciler.render.numbers import Numbers
     from reconciler.scenarios import Outcome
 
@@ -93,19 +93,45 @@ def _problem_data(found: Diagnostic, numbers: Numbers) -> dict[str, Any]:
 def outcomes_junit(outcomes: Sequence[Outcome], numbers: Numbers) -> str:
     """Return the outcomes as JUnit XML: a test case for each scenario, a failure with what was seen."""
     require_masked(numbers, "JUnit XML")
-    about = {"name": "reconciler test", "tests": str(len(outcomes)), "errors": "0", "skipped": "0"}
-    about["failures"] = str(sum(not one.passed for one in outcomes))
-    about["time"] = f"{sum(one.seconds for one in outcomes):.3f}"
-    suites = ET.Element("testsuites")
-    suite = ET.SubElement(suites, "testsuite", about)
+    failed = sum(not one.passed for one in outcomes)
+    suite = _suite(len(outcomes), failures=failed, seconds=sum(one.seconds for one in outcomes))
     for one in outcomes:
-        place = {"classname": _xml(one.scenario.file, numbers), "file": _xml(one.scenario.file, numbers)}
-        known = {"name": _xml(one.scenario.title, numbers), "time": f"{one.seconds:.3f}", **place}
-        case = ET.SubElement(suite, "testcase", known)
+        case = _case(suite, one.scenario.title, one.scenario.file, one.seconds, numbers)
         if not one.passed:
-            failure = ET.SubElement(case, "failure", {"message": _xml(one.problems[0].summary, numbers)})
             told = "\n".join(_told(found, one, numbers) for found in one.problems)
-            failure.text = _xml(told, numbers, kept="\n")
+            _mark(case, "failure", one.problems[0].summary, told, numbers)
+    return _document(suite)
+
+
+def mistakes_junit(fault: ReconcilerError, path: str, numbers: Numbers) -> str:
+    """Return why nothing of `path` can be played as JUnit XML: a test case for each mistake, in error."""
+    require_masked(numbers, "JUnit XML")
+    suite = _suite(len(fault.diagnostics), errors=len(fault.diagnostics))
+    for found in fault.diagnostics:
+        case = _case(suite, found.summary, found.place.file if found.place else path, 0.0, numbers)
+        _mark(case, "error", found.summary, problem(found, fault.sources, numbers), numbers)
+    return _document(suite)
+
+
+def _suite(tests: int, *, failures: int = 0, errors: int = 0, seconds: float = 0.0) -> ET.Element:
+    counts = {"tests": tests, "errors": errors, "skipped": 0, "failures": failures}
+    about = {"name": "reconciler test", **{name: str(count) for name, count in counts.items()}}
+    return ET.Element("testsuite", {**about, "time": f"{seconds:.3f}"})
+
+
+def _case(suite: ET.Element, title: str, file: str, seconds: float, numbers: Numbers) -> ET.Element:
+    place = {"classname": _xml(file, numbers), "file": _xml(file, numbers)}
+    return ET.SubElement(suite, "testcase", {"name": _xml(title, numbers), "time": f"{seconds:.3f}", **place})
+
+
+def _mark(case: ET.Element, name: str, summary: str, told: str, numbers: Numbers) -> None:
+    element = ET.SubElement(case, name, {"message": _xml(summary, numbers)})
+    element.text = _xml(told, numbers, kept="\n")
+
+
+def _document(suite: ET.Element) -> str:
+    suites = ET.Element("testsuites")
+    suites.append(suite)
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 

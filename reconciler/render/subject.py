@@ -192,9 +192,8 @@ def reason(subject: Subject, words: Words) -> str:
     if subject.problems:
         one = subject.problems[0]
         where = f"{one.address}: " if one.address and one.address != subject.address else ""
-        return words.text(
-            f"It is left as it is, because this is refused: {where}{one.summary}. {one.detail}".strip()
-        )
+        refusal = " ".join(f"{where}{one.summary}. {one.detail}".split())
+        return words.text(f"It is left as it is, because this is refused: {refusal}")
     change = subject.change
     if change is not None and change.action is not Action.NONE:
         return f"It will be {_VERBS[change.action]}: {_because(subject, change, words)}."

@@ -106,7 +106,7 @@ def _aligned(indent: str, pairs: list[tuple[str, str]]) -> Iterator[Line]:
 def rows(change: Change, words: Words) -> Iterator[tuple[str, str]]:
     """Yield (name, what is shown beside it) for all that a change sets, or for what it removes."""
     if change.action in outline.REMOVALS:
-        yield from words.naming(outline.known_by(change.live_fields, change.live))
+        yield from words.naming(outline.removed_by(change))
     for edit in change.edits:
         before, after = words.edit(edit)
         is_new = change.action is Action.CREATE

@@ -161,23 +161,18 @@ def _texts(value: Value) -> Iterator[str]:
 
 
 def naming_fields(fields: Fields) -> list[tuple[str, Value]]:
-    """Return (name, value) of what a person recognises a live resource by.
-
-    Of a url only the host is kept: the rest often is a secret, and who wrote it cannot be asked. A url that
-    was sensitive when we set it is a Secret here (`outline.known_by`), and nothing of it is shown.
-    """
-    found = [(name, fields[(name,)]) for name in _NAMING if fields.get((name,)) is not None]
-    return [
-        (name, _host(value) if name == "url" and isinstance(value, str) else value) for name, value in found
-    ]
+    """Return (name, value) of what a person recognises a resource by."""
+    return [(name, fields[(name,)]) for name in _NAMING if fields.get((name,)) is not None]
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """Return a url without what often is a secret: only where it leads to."""
     try:
         parts = urlsplit(url)
+        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
     except ValueError:
         return "…"
-    return f"{parts.scheme}://{parts.hostname or ''}/…"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}/…"
 
 
 def _several(braces: str, shown: list[str], count: int) -> str:

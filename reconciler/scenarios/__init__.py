@@ -6,7 +6,7 @@ Nothing here opens a socket or starts an emulator: who calls gives a `Stage`, th
 from reconciler.scenarios.cast import Cast, check_names
 from reconciler.scenarios.finding import find_scenarios
 from reconciler.scenarios.playing import Outcome, play
-from reconciler.scenarios.reading import read_scenarios, specs_of
+from reconciler.scenarios.reading import read_plays, read_scenarios, specs_of
 from reconciler.scenarios.scenario import Scenario
 from reconciler.scenarios.stage import Stage
 from reconciler.scenarios.staging import set_up
@@ -19,6 +19,7 @@ __all__ = [
     "check_names",
     "find_scenarios",
     "play",
+    "read_plays",
     "read_scenarios",
     "set_up",
     "specs_of",

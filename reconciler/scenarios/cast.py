@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.diagnostics import error
 from reconciler.expressions import nearest
 from reconciler.kinds.participant import is_address
 from reconciler.model import Address, reveal
 from reconciler.scenarios.scenario import (
+    Advances,
     Becomes,
     Called,
     IsIn,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from reconciler.diagnostics import Diagnostic
     from reconciler.model import Resource
-    from reconciler.scenarios.scenario import Scenario, Step
+    from reconciler.scenarios.scenario import Beat, Scenario
 
 SYSTEM = "system"
 """Who posts where an application says no author; nobody else's name."""
@@ -73,6 +74,8 @@ class Cast:
     senders: Mapping[str, tuple[str, ...]]
     default: str = ""
     """The conversation that bare names mean, where the scenario says so."""
+    service_sid: str = ""
+    """Where all of them stand, once they do."""
 
     def conversation(self, name: str) -> Address:
         """Return a conversation; '' is the one that bare names mean. Raises UnknownNameError."""
@@ -133,6 +136,10 @@ class Cast:
         live = self.resources[address].live
         return live.sid if live else ""
 
+    def path(self, conversation: Address) -> str:
+        """Return the path of a live conversation below Twilio's version."""
+        return f"Services/{self.service_sid}/Conversations/{self.sid(conversation)}"
+
     def named(self, sender: str) -> str:
         """Return a sender as people call it: its name, if it has one, and its number."""
         names = [name for name, numbers in self.senders.items() if sender in numbers]
@@ -189,30 +196,42 @@ def _choose(keys: list[str]) -> str:
 def check_names(scenario: Scenario, cast: Cast) -> list[Diagnostic]:
     """Return what is wrong with the names of a scenario, before anything is played."""
     found = []
-    for step in scenario.steps:
+    if scenario.conversation:
         try:
-            _check(step, cast)
+            cast.conversation(scenario.conversation)
+        except UnknownNameError as wrong:  # no bare name means anything then
+            return [error(wrong.summary, wrong.detail, place=scenario.conversation_at)]
+    for beat in scenario.steps:
+        try:
+            _check(beat, cast)
         except UnknownNameError as wrong:
-            found.append(error(wrong.summary, wrong.detail, place=step.place))
+            found.append(error(wrong.summary, wrong.detail, place=beat.place))
     return found
 
 
-def _check(step: Step, cast: Cast) -> None:
-    match step.deed:
+def _check(beat: Beat, cast: Cast) -> None:
+    match beat.deed:
         case Posts(who=who):
             poster(cast, who)
         case Says(who=who, via=via, reaches=reaches):
             _check_handset(cast, who, via, needs_sender=True)
             if reaches not in ("", NOBODY):
                 cast.conversation(reaches)
-        case Sees(who=who, via=via) | Misses(who=who, via=via) | SeesNothing(who=who, via=via):
-            _check_handset(cast, who, via)
-        case Thumbs(who=who, via=via):
+        case (
+            Sees(who=who, via=via)
+            | Misses(who=who, via=via)
+            | SeesNothing(who=who, via=via)
+            | Thumbs(who=who, via=via)
+        ):
             _check_handset(cast, who, via)
         case IsIn(conversation=name) | Becomes(conversation=name):
             cast.conversation(name)
         case Called(webhook=name):
             cast.webhook(name)
+        case Advances():
+            pass
+        case _:
+            assert_never(beat.deed)
 
 
 def _check_handset(cast: Cast, who: str, via: str, *, needs_sender: bool = False) -> None:

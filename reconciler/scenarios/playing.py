@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.diagnostics import error
 from reconciler.render.visible import quoted
@@ -27,7 +27,7 @@ from reconciler.scenarios.stage import RefusedByStageError
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
     from reconciler.scenarios.cast import Cast, Player
-    from reconciler.scenarios.scenario import Content, Scenario, Step
+    from reconciler.scenarios.scenario import Content, Deed, Scenario
     from reconciler.scenarios.stage import Stage
 
 _COUNTED = {0: "never", 1: "once", 2: "twice"}
@@ -69,40 +69,40 @@ class _Play:
 async def play(scenario: Scenario, cast: Cast, stage: Stage) -> Outcome:
     """Play the steps of a scenario; the first one that is not as expected ends it."""
     now = _Play(cast, stage)
-    for count, step in enumerate(scenario.steps):
+    for count, beat in enumerate(scenario.steps):
         try:
-            await _do(now, step)
-        except _UnexpectedError as found:
-            return Outcome(scenario, (error(found.summary, found.detail, place=step.place),), count)
-        except UnknownNameError as wrong:
-            return Outcome(scenario, (error(wrong.summary, wrong.detail, place=step.place),), count)
+            await _do(now, beat.deed)
+        except (_UnexpectedError, UnknownNameError) as found:
+            return Outcome(scenario, (error(found.summary, found.detail, place=beat.place),), count)
         except RefusedByStageError as refusal:
-            summary = f"`{step.words}` was refused: {refusal}"
-            return Outcome(scenario, (error(summary, place=step.place),), count)
+            summary = f"`{beat.words}` was refused: {refusal}"
+            return Outcome(scenario, (error(summary, place=beat.place),), count)
     return Outcome(scenario, (), len(scenario.steps))
 
 
-async def _do(now: _Play, step: Step) -> None:
-    match step.deed:
+async def _do(now: _Play, deed: Deed) -> None:
+    match deed:
         case Says():
-            await _say(now, step.deed)
+            await _say(now, deed)
         case Sees() | Misses():
-            await _look(now, step.deed)
+            await _look(now, deed)
         case SeesNothing():
-            await _look_for_more(now, step.deed)
-        case Thumbs(who=who, deed=deed, via=via):
+            await _look_for_more(now, deed)
+        case Thumbs(who=who, deed=thumb, via=via):
             player = now.cast.via(now.cast.player(who), via)
-            await now.stage.thumb(deed, player.address, player.thread)
+            await now.stage.thumb(thumb, player.address, player.thread)
         case Posts():
-            await _post(now, step.deed)
+            await _post(now, deed)
         case Advances(seconds=seconds):
             await now.stage.advance(seconds)
         case Becomes(conversation=name, state=state):
-            await now.stage.become(now.cast.sid(now.cast.conversation(name)), state)
+            await now.stage.become(now.cast.path(now.cast.conversation(name)), state)
         case IsIn():
-            await _check_state(now, step.deed)
+            await _check_state(now, deed)
         case Called():
-            await _check_calls(now, step.deed)
+            await _check_calls(now, deed)
+        case _:
+            assert_never(deed)
 
 
 # --- deeds -------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ async def _post(now: _Play, deed: Posts) -> None:
         "MediaSid": deed.media_sid,
     }
     given = {name: value for name, value in form.items() if value}
-    await now.stage.post(now.cast.sid(conversation), given, webhooks=deed.webhooks)
+    await now.stage.post(now.cast.path(conversation), given, webhooks=deed.webhooks)
 
 
 # --- expectations ------------------------------------------------------------------------------------------
@@ -164,14 +164,31 @@ async def _look(now: _Play, deed: Sees | Misses) -> None:
         verb = "missed" if missed else "saw"
         more = " more" if at else ""
         summary = f"{deed.who} {verb} nothing{more}"
-        raise _UnexpectedError(summary, f"expected: {expected}", *_shown(now, player, threads))
+        hint = _hint(now, deed, threads, key)
+        raise _UnexpectedError(summary, f"expected: {expected}", *hint, *_shown(now, player, threads))
     code = deed.code if isinstance(deed, Misses) else None
     if not _is_same(deed.message, there[at]) or code not in (None, there[at]["error_code"]):
         verb = "missed something else" if missed else "saw something else"
         found = screen.described(there[at], now.cast.named)
-        lines = (f"expected: {expected}", f"seen:     {found}", *_shown(now, player, threads))
+        hint = _hint(now, deed, threads, key)
+        lines = (f"expected: {expected}", f"seen:     {found}", *hint, *_shown(now, player, threads))
         raise _UnexpectedError(f"{deed.who} {verb}", *lines)
     now.seen[key] += 1
+
+
+def _hint(
+    now: _Play, deed: Sees | Misses, threads: list[dict[str, Any]], key: tuple[str, str, bool]
+) -> list[str]:
+    """Say what became of the message that is expected, where it is not what the step says."""
+    address, thread, missed = key
+    other = screen.arrived(threads, thread) if missed else screen.refused(threads, thread)
+    others = other[now.seen[address, thread, not missed] :]
+    if others and _is_same(deed.message, others[0]):
+        became, verb = ("arrived", "sees") if missed else ("was refused", "misses")
+        return [f"It {became}. Where that is meant: `{deed.who} {verb}: …`."]
+    if any(_is_same(deed.message, one) for one in screen.waiting(threads, thread)):
+        return [f"It is under way: write `{deed.who} goes_online` before, or let time pass (`advance: 1m`)."]
+    return []
 
 
 async def _look_for_more(now: _Play, deed: SeesNothing) -> None:
@@ -222,7 +239,7 @@ def _shown(now: _Play, player: Player, threads: list[dict[str, Any]]) -> list[st
 
 async def _check_state(now: _Play, deed: IsIn) -> None:
     address = now.cast.conversation(deed.conversation)
-    state = await now.stage.state(now.cast.sid(address))
+    state = await now.stage.state(now.cast.path(address))
     if state != deed.state:
         raise _UnexpectedError(f"{address.key} is {state}", f"expected: {deed.state}")
 

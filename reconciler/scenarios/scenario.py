@@ -1,4 +1,4 @@
-"""A scenario is a title, what it is played on, and steps; a step is a deed and where it is written.
+"""A scenario is a title, what it is played on, and steps; a step is a beat: a deed and where it is written.
 
 Names (`who`, `via`, `conversation`, `webhook`) are kept as they are written; `cast.py` knows whom they mean.
 """
@@ -121,7 +121,7 @@ Deed: TypeAlias = "Says | Sees | Misses | SeesNothing | Thumbs | Posts | Advance
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Beat:
     """A deed, how it is written (`courier sees`) and where."""
 
     deed: Deed
@@ -146,7 +146,8 @@ class Scenario:
     environment: str
     variables: tuple[tuple[str, str], ...]
     conversation: str
-    steps: tuple[Step, ...]
+    conversation_at: Place
+    steps: tuple[Beat, ...]
 
     @property
     def file(self) -> str:

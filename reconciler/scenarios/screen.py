@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 
 _ARRIVED = ("delivered", "read")
 _REFUSED = ("failed", "undelivered")
+_WORDS = {
+    **dict.fromkeys(_ARRIVED, ("got", "arrived")),
+    **dict.fromkeys(_REFUSED, ("missed", "refused")),
+    "received": ("wrote", "sent"),
+}
+"""What a handset did with a message, and what became of it; what is not here is under way."""
+_WAITS = ("awaits", "waiting")
 _REPLY = "keyword_reply"
 """What Twilio itself answers STOP, START and HELP: of no conversation, and in words that nobody promises."""
 _SHOWN = 12
@@ -27,6 +34,11 @@ def arrived(threads: list[Row], sender: str) -> list[Row]:
 def refused(threads: list[Row], sender: str) -> list[Row]:
     """Return what should have come in one thread and was refused on its way, in order."""
     return [row for row in _received(threads, sender) if row["status"] in _REFUSED]
+
+
+def waiting(threads: list[Row], sender: str) -> list[Row]:
+    """Return what is under way to a handset in one thread, in order."""
+    return [row for row in _received(threads, sender) if row["status"] not in _WORDS]
 
 
 def _received(threads: list[Row], sender: str) -> Iterator[Row]:
@@ -57,10 +69,10 @@ def lines(threads: list[Row], named: Callable[[str], str]) -> Iterator[str]:
         if len(messages) > _SHOWN:
             yield f"    … {len(messages) - _SHOWN} earlier"
         for row in messages[-_SHOWN:]:
-            who = "wrote" if row["direction"] == "sent" else "got"
+            deed, state = _WORDS.get(row["status"], _WAITS)
             why = f": {row['explanation']}" if row["explanation"] else ""
             code = f" {row['error_code']}" if row["error_code"] else ""
-            yield f"    {row['date']}  {who:<5}  {_content(row)}  {row['status']}{code}{why}"
+            yield f"    {row['date']}  {deed:<6}  {_content(row)}  {state}{code}{why}"
 
 
 def _content(row: Row) -> str:

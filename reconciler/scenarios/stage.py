@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from reconciler.render.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 _OK = 400
+_SHOWN = 200
+"""How many characters are shown of an answer that is no JSON."""
 _WEBHOOKS = {"X-Twilio-Webhook-Enabled": "true"}
 
 
@@ -64,19 +68,18 @@ class Stage:
         return found
 
     async def post(
-        self, conversation_sid: str, form: Mapping[str, str], *, webhooks: bool = False
+        self, conversation: str, form: Mapping[str, str], *, webhooks: bool = False
     ) -> dict[str, Any]:
-        """Post a message as an application does."""
-        path = f"Conversations/{conversation_sid}/Messages"
-        return await self._twilio("POST", path, form, _WEBHOOKS if webhooks else {})
+        """Post a message into the conversation at a path, as an application does."""
+        return await self._twilio("POST", f"{conversation}/Messages", form, _WEBHOOKS if webhooks else {})
 
-    async def become(self, conversation_sid: str, state: str) -> None:
-        """Set the state of a conversation as an application does."""
-        await self._twilio("POST", f"Conversations/{conversation_sid}", {"State": state})
+    async def become(self, conversation: str, state: str) -> None:
+        """Set the state of the conversation at a path, as an application does."""
+        await self._twilio("POST", conversation, {"State": state})
 
-    async def state(self, conversation_sid: str) -> str:
-        """Return the state of a conversation."""
-        return str((await self._twilio("GET", f"Conversations/{conversation_sid}"))["state"])
+    async def state(self, conversation: str) -> str:
+        """Return the state of the conversation at a path."""
+        return str((await self._twilio("GET", conversation))["state"])
 
     async def _admin(self, method: str, path: str, body: Any = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
@@ -98,8 +101,18 @@ class Stage:
     async def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
         url = f"{self.url}{path}"
         status, _, answer = await self.transport.send(method, url, headers, body, TIMEOUT_S)
-        found = json.loads(answer) if answer else None
+        found = _read(status, answer)
         if status >= _OK:
-            code = f" ({found['code']})" if found and found.get("code") else ""
-            raise RefusedByStageError(f"{found['message'] if found else status}{code}")
+            said = found if isinstance(found, dict) else {}
+            code = f" ({said['code']})" if said.get("code") else ""
+            raise RefusedByStageError(f"{said.get('message') or status}{code}")
         return found
+
+
+def _read(status: int, answer: bytes) -> Any:
+    """Return what JSON says. Raises RefusedByStageError for another answer, as what is too long gets."""
+    try:
+        return json.loads(answer) if answer else None
+    except ValueError as error:
+        first = next(iter(answer.decode(errors="replace").splitlines()), "")
+        raise RefusedByStageError(f"{status} {visible(first[:_SHOWN])}".rstrip()) from error

@@ -1,4 +1,4 @@
-"""One item of `steps:` → a Step: `WHO VERB: WHAT`, where WHAT is a text or, with more to say, a map."""
+"""One item of `steps:` → a Beat: `WHO VERB: WHAT`, where WHAT is a text or, with more to say, a map."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ from reconciler.kinds.fields import (
     shape,
     wrong,
 )
+from reconciler.kinds.webhook import FILTERS
 from reconciler.nodes import Entry, Failed, Mapping, Scalar, is_null, leaves
 from reconciler.scenarios.scenario import (
     Advances,
+    Beat,
     Becomes,
     Called,
     Content,
@@ -40,7 +42,6 @@ from reconciler.scenarios.scenario import (
     Says,
     Sees,
     SeesNothing,
-    Step,
     Thumbs,
 )
 
@@ -51,22 +52,24 @@ if TYPE_CHECKING:
     from reconciler.nodes import Node
     from reconciler.scenarios.scenario import Deed
 
-_SHORT_DURATION = re.compile(
-    r"(?!$)(?:(?P<days>\d{1,6})d)?(?:(?P<hours>\d{1,6})h)?(?:(?P<minutes>\d{1,6})m)?(?:(?P<seconds>\d{1,9})s)?"
-)
-_UNITS_S = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
-
 
 def read_seconds(value: Any) -> Any:
     """Read how much time passes: 25h, 1d12h, or in ISO 8601."""
     text = read_name(value)
-    short = _SHORT_DURATION.fullmatch(text) if isinstance(text, str) else None
-    if short:
-        return float(sum(_UNITS_S[unit] * int(n) for unit, n in short.groupdict().items() if n))
     seconds = duration_s(text) if isinstance(text, str) and len(text) < 40 else None
     if seconds is None:
         wrong(f"{shape(value)} is no duration", "Write 25h, 90m, 1d12h, or in ISO 8601: PT25H.")
     return seconds
+
+
+def read_event(value: Any) -> Any:
+    """Read the name of an event that webhooks of a conversation are called for."""
+    name = read_name(value)
+    if name not in FILTERS:
+        near = nearest(name, FILTERS) if isinstance(name, str) else None
+        detail = f"Did you mean {near}?" if near else f"There are: {', '.join(FILTERS)}."
+        wrong(f"{shape(value)} is no event of a webhook", detail)
+    return name
 
 
 _STATE = Annotated[Any, one_of("active", "inactive", "closed")]
@@ -122,6 +125,10 @@ class OnHandsetSpec(Spec):
     """The sender; left out, the one that the participant sees."""
 
 
+class WholeHandsetSpec(Spec):
+    """Nothing: what is done concerns all threads of a handset."""
+
+
 class PostsSpec(Spec):
     """A message that an application posts by the API."""
 
@@ -160,8 +167,8 @@ class CalledSpec(Spec):
 
     webhook: Name
     """Its key; alone it needs no map: `webhook_called: audit`."""
-    event: Name = NONE
-    """Only calls for this event."""
+    event: Annotated[Any, PlainValidator(read_event), WithJsonSchema({"type": "string"})] = NONE
+    """Only calls for this event, one of those that `filters` can name."""
     times: Integer = NONE
     """How many there were; left out, at least one."""
     parameters: Object = NONE
@@ -211,6 +218,10 @@ def _thumbs(deed: str, who: str, spec: OnHandsetSpec) -> Deed:
     return Thumbs(who, deed, spec.via or "")
 
 
+def _goes(way: str, who: str, _: WholeHandsetSpec) -> Deed:
+    return Thumbs(who, way)
+
+
 def _posts(who: str, spec: PostsSpec) -> Deed:
     variables = "" if spec.content_variables is None else json.dumps(spec.content_variables)
     author, media = spec.author or "", spec.media_sid or ""
@@ -222,11 +233,12 @@ def _advances(_: str, spec: AdvanceSpec) -> Deed:
 
 
 def _called(_: str, spec: CalledSpec) -> Deed:
-    parameters = {name: _as_text(value) for name, value in (spec.parameters or {}).items()}
+    parameters = {name: as_text(value) for name, value in (spec.parameters or {}).items()}
     return Called(spec.webhook, spec.event or "", spec.times, parameters)
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value as `--var` takes it, and as parameters are compared: a text as it is, else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -239,8 +251,8 @@ VERBS: dict[str, Verb] = {
     "posts": Verb(PostsSpec, "text", _posts, ("text", "content_sid", "media_sid")),
     "reads": Verb(OnHandsetSpec, "", partial(_thumbs, "read")),
     "stops": Verb(OnHandsetSpec, "", partial(_thumbs, "stop")),
-    "goes_offline": Verb(OnHandsetSpec, "", partial(_thumbs, "offline")),
-    "goes_online": Verb(OnHandsetSpec, "", partial(_thumbs, "online")),
+    "goes_offline": Verb(WholeHandsetSpec, "", partial(_goes, "offline")),
+    "goes_online": Verb(WholeHandsetSpec, "", partial(_goes, "online")),
     "is": Verb(StateSpec, "state", lambda which, spec: IsIn(which, spec.state)),
     "becomes": Verb(StateSpec, "state", lambda which, spec: Becomes(which, spec.state)),
 }
@@ -255,7 +267,7 @@ ALONE: dict[str, Verb] = {
 _FORM = "A step reads WHO VERB: WHAT, as in `- customer says: Hello`, or `- advance: 25h`."
 
 
-def read_step(node: Node, problems: list[Diagnostic]) -> Step | None:
+def read_step(node: Node, problems: list[Diagnostic]) -> Beat | None:
     """Return one item of `steps:`, or None with its problems noted."""
     if isinstance(node, Failed):
         return None
@@ -268,7 +280,7 @@ def read_step(node: Node, problems: list[Diagnostic]) -> Step | None:
         return None
     _check_comment(entry.value, problems)
     deed = _deed(who, verb, entry, problems)
-    return None if deed is None else Step(deed, " ".join(entry.key.text.split()), entry.key.place)
+    return None if deed is None else Beat(deed, " ".join(entry.key.text.split()), entry.key.place)
 
 
 def _entry(node: Node) -> Entry | None:

@@ -6,15 +6,16 @@ at both is compared. Nothing in here knows the emulator: it is handed in as anot
 
 from __future__ import annotations
 
-from .asking import Caller, UnansweredError
-from .comparing import Difference, Finding, Verdict, Verification, compare
-from .guards import Account, check
-from .probes import PROBES, STATUSES, chosen
-from .running import Reading, read
-from .seeing import PREFIX
-from .site import Probe
-from .sweeping import Leftover, find_leftovers, sweep
-from .unasked import UNASKED, Unasked
+from reconciler.verifying.asking import Caller, UnansweredError
+from reconciler.verifying.comparing import Difference, Finding, Verdict, Verification, compare
+from reconciler.verifying.guards import Account, check, standing
+from reconciler.verifying.places import shut
+from reconciler.verifying.probes import PROBES, STATUSES, chosen
+from reconciler.verifying.running import Reading, read
+from reconciler.verifying.seeing import PREFIX
+from reconciler.verifying.site import Probe
+from reconciler.verifying.sweeping import Leftover, find_leftovers, sweep
+from reconciler.verifying.unasked import UNASKED, Unasked
 
 __all__ = [
     "PREFIX",
@@ -37,5 +38,7 @@ __all__ = [
     "compare",
     "find_leftovers",
     "read",
+    "shut",
+    "standing",
     "sweep",
 ]

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from reconciler.diagnostics import ReconcilerError
 from reconciler.transport import TransportError
+from reconciler.verifying.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,8 +32,8 @@ TIMEOUT_S = 30.0
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 _LONGEST_PAUSE_S = 60.0
 _MAX_PAGES = 1000
-_MESSAGES = re.compile(r".*/Conversations/([^/]+)/Messages")
-_INSIDE = re.compile(r".*/Conversations/([^/]+)/Participants(?:/[^/]+)?")
+_WRITTEN = frozenset(urlsplit(one).netloc for one in (CONVERSATIONS, SYNC, CONTENT, SERVERLESS, UPLOADS))
+_ASKED = _WRITTEN | {urlsplit(CORE).netloc}
 
 Form: TypeAlias = "Mapping[str, str | Sequence[str]]"
 
@@ -54,10 +55,6 @@ class UnansweredError(ReconcilerError):
 
 class SilenceError(UnansweredError):
     """Nobody answered, however long it was waited for."""
-
-
-class WouldSendError(RuntimeError):
-    """A message was about to be written where somebody can be reached: a mistake in the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class Answer:
 
 
 class Caller:
-    """Asks one account, and writes no message to a conversation in which anybody has an address."""
+    """Asks one account, and writes no message but where it is sure that nobody is reached."""
 
     def __init__(
         self,
@@ -103,34 +100,50 @@ class Caller:
         """For each 429 that was met, the Retry-After it had; '' where it had none."""
         self._transport = transport
         self._authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-        self._reachable: set[str] = set()
+        self._silence = Silence(_WRITTEN)
+        self._shut: dict[str, str] = {}
 
     async def ask(
         self, method: str, url: str, sent: Form | Raw | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Return the answer to one call. Raises UnansweredError where none came."""
-        self._keep_silent(method, url, sent)
+        """Return the answer to one call. Raises UnansweredError where none came, or it is not asked."""
+        self._keep(method, url, sent)
         told = ""
         for pause_s in _PAUSES_S:
             answer = await self._once(method, url, sent, headers or {})
             if isinstance(answer, Answer) and answer.status != 429:
+                if answer.is_done:
+                    self._silence.note(method, url, answer.body)
                 return answer
             told = "429" if isinstance(answer, Answer) else answer
             await self.sleep(_asked_s(answer, pause_s) if isinstance(answer, Answer) else pause_s)
         raise SilenceError(f"{method} {urlsplit(url).path}: {told}", "Try again later.")
 
+    def shut(self, url: str, why: str) -> None:
+        """Write nothing more to the product that this address is of."""
+        self._shut[urlsplit(url).netloc] = why
+
+    def is_shut(self, url: str) -> bool:
+        """Whether nothing is written to the product that this address is of."""
+        return urlsplit(url).netloc in self._shut
+
     async def pages(self, url: str, key: str, size: int = 50) -> list[dict[str, Any]]:
-        """Return every row of a list. Raises UnansweredError where it cannot be read."""
+        """Return every row of a list, each with its sid. Raises UnansweredError where it cannot be read."""
         rows: list[dict[str, Any]] = []
-        following: str | None = f"{url}?PageSize={size}"
+        following: Any = f"{url}?PageSize={size}"
         for _ in range(_MAX_PAGES):
-            if following is None or urlsplit(following)[:2] != urlsplit(url)[:2]:
-                return rows
             answer = await self.ask("GET", following)
             if not answer.is_done:
                 raise _unanswered("GET", url, f"refused with {answer.status}/{answer.code}")
-            rows += [row for row in answer.row.get(key) or [] if isinstance(row, dict)]
-            following = (answer.row.get("meta") or {}).get("next_page_url")
+            found, meta = answer.row.get(key), answer.row.get("meta")
+            if not (isinstance(found, list) and all(map(_is_row, found)) and isinstance(meta, dict)):
+                raise _unanswered("GET", url, "what came is no list")
+            rows += found
+            following = meta.get("next_page_url")
+            if following is None:
+                return rows
+            if not isinstance(following, str) or urlsplit(following)[:2] != urlsplit(url)[:2]:
+                raise _unanswered("GET", url, "its next page is somewhere else")
         raise _unanswered("GET", url, "its pages do not end")
 
     async def _once(
@@ -156,13 +169,19 @@ class Caller:
             raise _unanswered(method, url, f"answered with {status}")
         return f"answered with {status}"
 
-    def _keep_silent(self, method: str, url: str, sent: Form | Raw | None) -> None:
-        """Remember where people can be reached. Raises WouldSendError where a message would go to them."""
-        path, names = urlsplit(url).path, () if sent is None or isinstance(sent, Raw) else sent
-        if (place := _INSIDE.fullmatch(path)) and any(name.startswith("MessagingBinding.") for name in names):
-            self._reachable.add(place[1])
-        if method == "POST" and (place := _MESSAGES.fullmatch(path)) and place[1] in self._reachable:
-            raise WouldSendError(f"a message to {path} could reach somebody")
+    def _keep(self, method: str, url: str, sent: Form | Raw | None) -> None:
+        """Raise what keeps a call from being asked for: it could reach somebody, or may not be made."""
+        self._silence.keep(method, url, None if isinstance(sent, Raw) else tuple(sent or ()))
+        scheme, host, *_ = urlsplit(url)
+        if scheme != "https" or host not in _ASKED:
+            raise _unanswered(method, url, "not asked, for it is none of the hosts that get the credentials")
+        if method != "GET" and self.is_shut(url):
+            why = self._shut[urlsplit(url).netloc]
+            raise _unanswered(method, url, f"not asked, for reading there was refused with {why}")
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("sid"), str)
 
 
 def _unanswered(method: str, url: str, why: str) -> UnansweredError:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from .probes import STATUSES
-from .running import Reading, read
-from .seeing import at, differences
+from reconciler.verifying.probes import STATUSES
+from reconciler.verifying.running import Reading, read
+from reconciler.verifying.seeing import at, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .asking import Caller
-    from .site import Probe, Seen
+    from reconciler.verifying.asking import Caller
+    from reconciler.verifying.site import Probe, Seen
 
 
 class Verdict(StrEnum):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .asking import SilenceError, UnansweredError
-from .seeing import scrubbed
-from .site import CannotAskError, Seen, Site
+from reconciler.verifying.asking import SilenceError, UnansweredError
+from reconciler.verifying.seeing import scrubbed
+from reconciler.verifying.site import CannotAskError, Seen, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .asking import Caller
-    from .site import Probe
+    from reconciler.verifying.asking import Caller
+    from reconciler.verifying.site import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Reading:
     statuses: Seen = field(default_factory=dict)
 
 
+_PROBES = Path(__file__).parent / "probes"
 _PATIENCE = 2
 """After so many questions that nobody answered at all, nobody is asked any more."""
 
@@ -58,7 +61,14 @@ async def read(
         except (CannotAskError, UnansweredError) as why:
             unseen[probe.name] = str(scrubbed(str(why)))
             silences += isinstance(why, SilenceError)
-        except (KeyError, TypeError, ValueError) as fault:  # an answer that has another form than any known
-            unseen[probe.name] = f"its answers cannot be understood ({type(fault).__name__})"
+        except (LookupError, AttributeError, TypeError, ValueError) as fault:  # no known form of an answer
+            unseen[probe.name] = f"its answers cannot be understood ({_where(fault)})"
     statuses = {str(code): sorted(found) for code, found in sorted(site.statuses.items())}
     return Reading(seen, unseen, {code: ", ".join(map(str, found)) for code, found in statuses.items()})
+
+
+def _where(fault: Exception) -> str:
+    """Return what went wrong at which line of a probe."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    last = ([one for one in frames if Path(one.filename).parent == _PROBES] or frames)[-1]
+    return f"{type(fault).__name__} at {Path(last.filename).name}:{last.lineno}"

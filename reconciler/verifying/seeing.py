@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .asking import Answer
+    from reconciler.verifying.asking import Answer
 
 PREFIX = "reconciler-verify-"
+OURS = re.compile(PREFIX + r"[0-9a-f]{1,12}-.*")
+"""The name of something that a run has made."""
 ABSENT = "(absent)"
 _SCRUBS = (
     (re.compile(r"\b([A-Z]{2})[0-9a-f]{32}\b"), r"<\1>"),

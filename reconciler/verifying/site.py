@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .asking import CONVERSATIONS, SERVERLESS, SYNC
-from .seeing import PREFIX
+from reconciler.verifying.asking import CONVERSATIONS, SERVERLESS, SYNC
+from reconciler.verifying.seeing import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from .asking import Answer, Caller, Form, Raw
+    from reconciler.verifying.asking import Answer, Caller, Form, Raw
 
 FICTITIOUS_PROXY = "+15550109999"
 """Numbers from +15550100000 to +15550109999 are nobody's."""

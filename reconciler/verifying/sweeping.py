@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .asking import CONTENT, CONVERSATIONS, SERVERLESS, SYNC, UnansweredError
-from .seeing import PREFIX
+from reconciler.verifying.asking import UnansweredError
+from reconciler.verifying.places import PLACES
+from reconciler.verifying.seeing import OURS, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .asking import Caller
+    from reconciler.verifying.asking import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,38 +23,36 @@ class Leftover:
     sid: str
     url: str
     why: str = ""
+    name: str = ""
 
 
-_PLACES = (
-    ("address configuration", f"{CONVERSATIONS}/Configuration/Addresses", "address_configurations"),
-    ("Conversations service", f"{CONVERSATIONS}/Services", "services"),
-    ("Sync service", f"{SYNC}/Services", "services"),
-    ("template", f"{CONTENT}/Content", "contents"),
-    ("Functions service", f"{SERVERLESS}/Services", "services"),
-)
-_NOT_ALLOWED = (401, 403)
+async def find_leftovers(caller: Caller, run: str = "") -> tuple[Leftover, ...]:
+    """Return all that bears the name of a run, or of this one. Raises UnansweredError where nobody can tell.
 
-
-async def find_leftovers(caller: Caller) -> tuple[Leftover, ...]:
-    """Return all that bears the name of a run. Raises UnansweredError where that cannot be read."""
+    In products that are shut nothing was written, and nothing is looked for.
+    """
     found = []
-    for kind, url, key in _PLACES:
-        if (await caller.ask("GET", url)).status in _NOT_ALLOWED:
-            continue  # in a product that may not be used nothing of ours can stand
-        rows = await caller.pages(url, key)
-        ours = [row for row in rows if str(row.get("friendly_name") or "").startswith(PREFIX)]
-        found += [Leftover(kind, str(row["sid"]), f"{url}/{row['sid']}") for row in ours]
+    for place in PLACES:
+        if caller.is_shut(place.url):
+            continue
+        rows = await caller.pages(place.url, place.key)
+        named = [(row["sid"], str(row.get("friendly_name") or "")) for row in rows]
+        found += [
+            Leftover(place.kind, sid, f"{place.url}/{sid}", name=name)
+            for sid, name in named
+            if OURS.fullmatch(name) and (not run or name.startswith(f"{PREFIX}{run}-"))
+        ]
     return tuple(found)
 
 
-async def sweep(caller: Caller) -> tuple[Leftover, ...]:
-    """Take away what bears the name of a run, and return what is still there.
+async def sweep(caller: Caller, run: str = "") -> tuple[Leftover, ...]:
+    """Take away what bears the name of a run, or of this one, and return what is still there.
 
     Conversations are deleted one by one before their service, because nobody knows whether pairs are freed
     with it.
     """
     try:
-        found = await find_leftovers(caller)
+        found = await find_leftovers(caller, run)
     except UnansweredError as fault:
         return (Leftover("whatever was made", "", "", str(fault)),)
     left = [await _removed(caller, one) for one in found]

@@ -25,9 +25,17 @@ UNASKED = (
     Unasked(
         (
             *("delivery_delay_s", "delivery_totals", "window_status", "template_by_body"),
-            *("unfilled_placeholder", "unapproved_template_code"),
+            *("unfilled_placeholder", "unapproved_template_code", "whatsapp_body_chars"),
         ),
         "they show in receipts, and those come of messages that are sent to people",
+    ),
+    Unasked(
+        ("foreign_group_code", "small_group_code"),
+        "groups need a number that can group MMS, and messages to one are sent to people",
+    ),
+    Unasked(
+        ("bare_whatsapp_address",),
+        "it takes a WhatsApp sender of the account's, and somebody who writes to it",
     ),
     Unasked(
         ("opt_out_scope", "keyword_is_message", "keyword_replies"),

@@ -203,10 +203,13 @@ class Deliveries:
     def _refusal(self, call: Outgoing) -> str | None:
         if call.url is None:
             return _UNREACHED.get(call.target, "it has no URL")
-        if self.allow_external or is_loopback(host_of(call.url)):
+        host = host_of(call.url)
+        if host in self.store.index.serverless.domain:
+            return f"{host} is a domain of this world, where functions are deployed and not run"
+        if self.allow_external or is_loopback(host):
             return None
         return (
-            f"{host_of(call.url)} is not this machine; only localhost, 127.0.0.0/8 and ::1 are called unless "
+            f"{host} is not this machine; only localhost, 127.0.0.0/8 and ::1 are called unless "
             "the emulator was started with --allow-external-webhooks"
         )
 

@@ -48,7 +48,7 @@ class Outgoing:
 
 def called(store: Store, event: Event) -> tuple[Outgoing, ...]:
     """Return the calls that an event makes, as things are configured now."""
-    if not event.cause.webhooks or not event.type.startswith("on"):
+    if not event.cause.webhooks or not event.is_twilios:
         return ()
     sent = form(store, event.type, event.cause.source, event.data)
     return (*_of_service(store, event.type, sent), *_of_conversation(store, sent))

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.emulator.conversations.addresses import channel_of
+from reconciler.emulator.conversations.push_bindings import is_notifiable
 from reconciler.emulator.rows import (
     ChannelMessage,
     Conversation,
@@ -49,7 +50,7 @@ def described(store: Store, row: Row) -> dict[str, Any]:
         case Message():
             return _message(store, row)
         case User():
-            return _user(row)
+            return _user(store, row)
     raise TypeError(f"no event tells of a {type(row).__name__}")
 
 
@@ -59,11 +60,11 @@ def added(store: Store, row: Row, binding: Mapping[str, str] | None) -> Found | 
         case Conversation():
             return "onConversationAdded", {**_conversation(row), **(binding or {})}
         case Participant():
-            return "onParticipantAdded", _participant(row)
+            return "onParticipantAdded", _without_update(_participant(row))
         case Message():
             return "onMessageAdded", _message(store, row)
         case User():
-            return "onUserAdded", _user(row)
+            return "onUserAdded", _user(store, row)
         case Handset():
             return "phone.changed", _handset(row)
     return None
@@ -83,7 +84,7 @@ def updated(store: Store, row: Row, before: Mapping[str, Any], reason: str) -> I
         case Message() if not _MESSAGE.isdisjoint(before):
             yield "onMessageUpdated", {**_message(store, row), "DateUpdated": _date(row.date_updated)}
         case User() if not _USER.isdisjoint(before):
-            yield "onUserUpdated", _user(row)
+            yield "onUserUpdated", _user(store, row)
         case Receipt():
             yield "onDeliveryUpdated", _receipt(store, row)
         case ChannelMessage() if not _CHANNEL_MESSAGE.isdisjoint(before):
@@ -103,6 +104,10 @@ def removed(store: Store, row: Row) -> Found | None:
         case Message():
             return "onMessageRemoved", {**_message(store, row), **gone}
     return None
+
+
+def _without_update(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "DateUpdated"}
 
 
 def _date(at_s: int) -> str:
@@ -189,7 +194,7 @@ def _receipt(store: Store, row: Receipt) -> dict[str, Any]:
     }
 
 
-def _user(row: User) -> dict[str, Any]:
+def _user(store: Store, row: User) -> dict[str, Any]:
     return {
         "UserSid": row.sid,
         "ChatServiceSid": row.service_sid,
@@ -197,7 +202,8 @@ def _user(row: User) -> dict[str, Any]:
         "RoleSid": row.role_sid,
         "FriendlyName": row.friendly_name,
         "Attributes": row.attributes,
-        "DateUpdated": _date(row.date_updated),
+        "IsOnline": "false",  # chat clients have no door here
+        "IsNotifiable": "true" if is_notifiable(store, row) else "false",
     }
 
 

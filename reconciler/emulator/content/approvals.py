@@ -9,10 +9,9 @@ minutes to two days).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reconciler.emulator import fates
 from reconciler.emulator.errors import ApiError
 from reconciler.emulator.wire import date_text
 
@@ -27,21 +26,11 @@ if TYPE_CHECKING:
     from .rows import Content
 
 CATEGORIES = ("UTILITY", "MARKETING", "AUTHENTICATION")
-DECISIONS = ("approve", "reject", "leave")
 STATUSES = ("received", "pending", "approved", "rejected", "paused", "disabled")
+VERDICTS = ("approved", "rejected")
+POLICY = fates.Policy("approved", 300.0, "INVALID_FORMAT. The policy of the emulator rejects it.")
+"""What WhatsApp does at first. Approved is only what keeps its rules for placeholders."""
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What WhatsApp does with what is submitted from now on: approve, reject or leave, after so long.
-
-    Approved is only what keeps WhatsApp's rules for placeholders; ``reason`` is why all else is rejected.
-    """
-
-    decision: str = "approve"
-    after_s: float = 300.0
-    reason: str = "INVALID_FORMAT. The policy of the emulator rejects it."
 
 
 def create(call: Asked) -> Reply:
@@ -52,7 +41,7 @@ def create(call: Asked) -> Reply:
     if not isinstance(may_change, bool | None):
         raise ApiError(20001, "allow_category_change must be true or false")
     content_type = _check(store, content, name, category)
-    status, reason, due_s = _verdict(store, content, content_type, name)
+    verdict, reason = _verdict(store, content, content_type, name)
     now = store.today()
     row = Approval(
         sid=store.mint("HA", f"{content.sid}/ApprovalRequests", "whatsapp"),
@@ -65,13 +54,13 @@ def create(call: Asked) -> Reply:
         status="received",
         date_created=now,
         date_updated=now,
-        due_s=due_s,
-        verdict=status,
+        due_s=store.approval_policy.due_s(store.now_s()),
+        verdict=verdict,
         verdict_reason=reason,
     )
     store.insert(row)
     _tell(store, row)
-    _await(store, row)
+    fates.wait(store, row, _as_foretold)
     return 201, show(row)
 
 
@@ -109,15 +98,13 @@ def is_spent(store: Store, name: str) -> bool:
     return any(row.status == "rejected" for row in store.index.content.approvals_named.get(name, ()))
 
 
-def _verdict(
-    store: Store, content: Content, content_type: str, name: str
-) -> tuple[str | None, str, float | None]:
-    """Return what is to become of a request, why, and when; nothing where it is left to people."""
-    policy: Policy = store.approval_policy
-    if policy.decision == "leave":
-        return None, "", None
-    reason = policy.reason if policy.decision == "reject" else _objection(store, content, content_type, name)
-    return "rejected" if reason else "approved", reason, store.now_s() + policy.after_s
+def _verdict(store: Store, content: Content, content_type: str, name: str) -> tuple[str | None, str]:
+    """Return what is to become of a request, and why; nothing where it is left to people."""
+    policy = store.approval_policy
+    if policy.verdict != "approved":
+        return policy.verdict, policy.reason if policy.verdict else ""
+    objection = _objection(store, content, content_type, name)
+    return "rejected" if objection else "approved", objection
 
 
 def _objection(store: Store, content: Content, content_type: str, name: str) -> str:
@@ -131,20 +118,13 @@ def _objection(store: Store, content: Content, content_type: str, name: str) -> 
 # --- what becomes of them ----------------------------------------------------------------------------------
 
 
-def _await(store: Store, row: Approval) -> None:
-    if row.due_s is not None:
-        store.clock.schedule(row.due_s, partial(_fall_due, store, row.sid, row.due_s))
-
-
-def _fall_due(store: Store, sid: str, due_s: float) -> None:
-    row = store.index.rows.get(sid)
-    if isinstance(row, Approval) and row.due_s == due_s and row.verdict is not None:
-        decide(store, row, row.verdict, row.verdict_reason)
+def _as_foretold(store: Store, row: Approval, verdict: str) -> None:
+    decide(store, row, verdict, row.verdict_reason)
 
 
 def decide(store: Store, row: Approval, status: str, reason: str = "") -> None:
     """Give a request a status, for good: whoever decides by hand has decided."""
-    store.update(row, status=status, rejection_reason=reason, due_s=None, date_updated=store.today())
+    fates.end(store, row, status, rejection_reason=reason)
     _tell(store, row)
 
 
@@ -163,7 +143,7 @@ def forget(store: Store, content: Content) -> None:
 def restore(store: Store) -> None:
     """Wait again for what will be decided, after rows were read from a file."""
     for row in list(store.index.content.approval_of.values()):
-        _await(store, row)
+        fates.wait(store, row, _as_foretold)
 
 
 # --- what is shown -----------------------------------------------------------------------------------------
@@ -195,9 +175,7 @@ def show_due(row: Approval) -> dict[str, Any]:
     return {
         "content_sid": row.content_sid,
         **show(row),
-        "due": None if row.due_s is None else date_text(int(row.due_s)),
-        "due_s": row.due_s,
-        "verdict": None if row.due_s is None else row.verdict,
+        **fates.foretold(row),
         "date_created": date_text(row.date_created),
         "date_updated": date_text(row.date_updated),
     }

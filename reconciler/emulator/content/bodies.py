@@ -41,7 +41,4 @@ def text_in(body: dict[str, Any], name: str, *, needed: bool = False) -> str | N
 
 def named(call: Asked, parameter: str = "Sid") -> Content:
     """Return the content that the path names, or refuse with 20404."""
-    row = call.store.index.rows.get(call.ids[parameter])
-    if not isinstance(row, Content):
-        raise call.not_found()
-    return row
+    return call.row(Content, parameter)

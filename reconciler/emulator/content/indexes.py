@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.emulator.ordered import Ordered, into, out_of
+from reconciler.emulator.ordered import Ordered, claim, into, out_of
 
 from .rows import Approval, Content, ContentRow
 
@@ -20,7 +20,7 @@ class ContentIndexes:
         if isinstance(row, Content):
             self.contents.add(key, row)
             return
-        self.approval_of[row.content_sid] = row
+        claim(self.approval_of, row.content_sid, row)
         into(self.approvals_named, row.name, key, row)
 
     def discard(self, row: ContentRow, key: int) -> None:

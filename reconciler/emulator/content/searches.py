@@ -8,16 +8,16 @@ filter are alternatives, several filters hold together, and regular expressions 
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from reconciler.emulator import fields
 from reconciler.emulator.errors import ApiError
 from reconciler.emulator.ordered import Ordered, Selection
 from reconciler.emulator.pages import listed, page
-from reconciler.emulator.wire import date_seconds
 
 from . import approvals, placeholders
 from .contents import MAX_PAGE, show, show_approved
+from .patterns import Pattern, PatternError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Test = Callable[[Content], bool]
 
+R = TypeVar("R")
 _ORDERS = ("asc", "desc")
 _KEYS: dict[str, Callable[[Content], Any]] = {
     "SortByDate": lambda row: row.date_updated,
@@ -46,7 +47,7 @@ def with_approvals(call: Asked) -> Reply:
 
 
 def _found(call: Asked) -> Selection[Content]:
-    tests = [*_texts(call), *_dates(call), *_words(call), *_eligible(call)]
+    tests = [*_dates(call), *_words(call), *_eligible(call), *_texts(call)]  # texts cost most
     rows = listed(call, call.store.index.content.contents)
     index, descending = _sorted(call, rows.index, descending=rows.descending)
     return Selection(index, keep=lambda row: all(test(row) for test in tests), descending=descending)
@@ -73,37 +74,32 @@ def _numbered(rows: Iterable[Content]) -> Ordered[Content]:
 
 def _texts(call: Asked) -> Iterable[Test]:
     if name := _pattern(call, "ContentName"):
-        yield lambda row: name.search(row.friendly_name) is not None
+        yield lambda row: name(row.friendly_name)
     if text := _pattern(call, "Content"):
-        yield lambda row: any(text.search(one) for one in placeholders.texts(row.types))
+        yield lambda row: any(text(one) for one in placeholders.texts(row.types))
 
 
-def _pattern(call: Asked, name: str) -> re.Pattern[str] | None:
+def _pattern(call: Asked, name: str) -> Callable[[str], bool] | None:
     value = call.query.get(name)
     if not value:
         return None
+    pattern = _understood(name, lambda: Pattern(value))
+    return lambda text: _understood(name, lambda: pattern.fits(text))
+
+
+def _understood(name: str, deed: Callable[[], R]) -> R:
     try:
-        return re.compile(value)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ApiError(20001, f"{name} is not a regular expression") from error
+        return deed()
+    except PatternError as error:
+        raise ApiError(20001, f"{name} is no pattern that can be searched for: {error}") from error
 
 
 def _dates(call: Asked) -> Iterable[Test]:
-    after, before = _date(call, "DateCreatedAfter"), _date(call, "DateCreatedBefore")
+    after, before = (fields.date(call.query, f"DateCreated{end}", 20001) for end in ("After", "Before"))
     if after is not None:
         yield lambda row: row.date_created >= after
     if before is not None:
         yield lambda row: row.date_created <= before
-
-
-def _date(call: Asked, name: str) -> int | None:
-    value = call.query.get(name)
-    if not value:
-        return None
-    try:
-        return date_seconds(value)
-    except (ValueError, OverflowError) as error:
-        raise ApiError(20001, f"{name} is not a date and time") from error
 
 
 def _words(call: Asked) -> Iterable[Test]:

@@ -87,6 +87,11 @@ def respond(store: Store, request: Request, ways: Ways) -> Response:
     return payload if isinstance(payload, Response) else answer(200, payload)
 
 
+def id_of(request: Request) -> str:
+    """Return the ``{id}`` of a path, which is its second part."""
+    return request.target.partition("?")[0].split("/")[3]
+
+
 def query_of(request: Request) -> dict[str, str]:
     """Return the query's parameters; of a repeated one the last."""
     return dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
@@ -107,37 +112,6 @@ def _parsed(request: Request) -> Any:
         return json.loads(request.body or b"{}")
     except (ValueError, RecursionError) as error:
         raise AdminError("the body is not JSON") from error
-
-
-def fields_of(request: Request, *known: str) -> dict[str, Any]:
-    """Return a body that is a JSON object of known fields. Raises AdminError for anything else."""
-    body = _parsed(request)
-    if not isinstance(body, dict):
-        raise AdminError("the body is not a JSON object")
-    unknown = sorted(set(body) - set(known))
-    if unknown:
-        raise AdminError(f"{unknown[0]}: is not known here; there are {', '.join(known)}")
-    return body
-
-
-def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
-    """Return a field that is text. Raises AdminError."""
-    value = body.get(name)
-    if value is None and not needed:
-        return None
-    if not isinstance(value, str) or (needed and not value):
-        raise AdminError(f"{name}: is missing" if value in (None, "") else f"{name}: is not text")
-    return value
-
-
-def number_of(body: Mapping[str, Any], name: str) -> float | None:
-    """Return a field that is a number of 0 or more. Raises AdminError."""
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**10:
-        raise AdminError(f"{name}: is not a number of 0 or more")
-    return float(value)
 
 
 def count_in(query: Mapping[str, str], name: str, default: int) -> int:

@@ -54,7 +54,7 @@ _EVENT = named(
             "at": DATE,
             "at_s": NUMBER,
             "source": or_null(TEXT),
-            "reason": TEXT,
+            "reason": or_null(TEXT),
             "webhooks": FLAG,
             "data": table(ANY),
         }

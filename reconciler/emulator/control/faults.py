@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.emulator.faults import Effect, FaultError, Match, Rule, When
 from reconciler.emulator.presets import PRESETS
 
-from .admin import AdminError, Ways, answer, described
+from .admin import AdminError, Ways, answer, described, id_of
 from .shapes import COUNT, TEXT, WHOLE, choice, either, fields_like, listed, named, record, table
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def clear(store: Store, request: Request) -> dict[str, Any]:
 @described(gives=_FAULTS)
 def remove(store: Store, request: Request) -> dict[str, Any]:
     """DELETE: that rule is no longer in force."""
-    name = request.target.partition("?")[0].rpartition("/")[2]
+    name = id_of(request)
     if not store.faults.remove(name):
         raise AdminError(f"There is no fault {name}", 404)
     return in_force(store, request)

@@ -11,15 +11,15 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler.emulator import limits
-from reconciler.emulator.disk import FORMAT
 from reconciler.emulator.handle import TABLES
+from reconciler.emulator.rows import FORMAT
 from reconciler.emulator.wire import date_text
 
 from . import approvals as control_approvals
 from . import builds as control_builds
 from . import events as control_events
 from . import faults as control_faults
+from . import limits as control_limits
 from . import openapi as control_openapi
 from . import phones as control_phones
 from . import requests as control_requests
@@ -27,6 +27,7 @@ from . import scenario as control_scenario
 from . import scene as control_page
 from . import specs as control_specs
 from . import state as control_state
+from . import switches as control_switches
 from . import webhooks as control_webhooks
 from .admin import Ways, described, respond
 from .admin import answer as _json
@@ -157,12 +158,13 @@ _PATHS: dict[str, Ways] = {
     **control_builds.PATHS,
     **control_events.PATHS,
     **control_faults.PATHS,
+    **control_limits.PATHS,
     **control_page.PATHS,
     **control_phones.PATHS,
     **control_requests.PATHS,
     **control_scenario.PATHS,
     **control_specs.PATHS,
     **control_state.PATHS,
+    **control_switches.PATHS,
     **control_webhooks.PATHS,
-    **limits.PATHS,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .played import Played, Step
+    from .played import Beat, Played
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:/[A-Za-z0-9_-]+)?(?: [a-z_]+)?")
 _LONE = re.compile("[\ud800-\udfff]")
@@ -39,7 +39,7 @@ def _lines(played: Played) -> Iterator[str]:
         yield "given:"
         yield from _block(played.given, "  ")
     yield "steps:"
-    yield from (_step(one) for one in played.steps)
+    yield from (_beat(one) for one in played.steps)
 
 
 def _block(value: dict[str, Any], indent: str) -> Iterator[str]:
@@ -52,11 +52,11 @@ def _block(value: dict[str, Any], indent: str) -> Iterator[str]:
             yield f"{indent}{_word(name)}: {_flow(below)}"
 
 
-def _step(step: Step) -> str:
-    words = _word(step.words)
-    if step.value is None:
+def _beat(beat: Beat) -> str:
+    words = _word(beat.words)
+    if beat.value is None:
         return f"  - {words}"
-    return f"  - {words}: {step.value if step.words.endswith(_OURS) else _flow(step.value)}"
+    return f"  - {words}: {beat.value if beat.words.endswith(_OURS) else _flow(beat.value)}"
 
 
 def _flow(value: Any) -> str:

@@ -12,25 +12,36 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.emulator.conversations.addresses import channel_of
 from reconciler.emulator.conversations.lifecycle import TIMERS
-from reconciler.emulator.playing import rules
+from reconciler.emulator.playing import inbound, rules
+from reconciler.emulator.rows import ChannelMessage, Message
 from reconciler.emulator.serverless.builds import service_name
 from reconciler.emulator.wire import date_text
 
 from .admin import Ways, described, query_of
 from .events import CLOCK, show_clock
-from .phones import HANDSET, show
-from .shapes import COUNT, DATE, NUMBER, TEXT, choice, either, listed, named, or_null, record
+from .phones import HANDSET, MESSAGE, show
+from .shapes import COUNT, DATE, FLAG, NUMBER, TEXT, choice, either, listed, named, or_null, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from reconciler.emulator.rows import Conversation, Message, Participant, Webhook
+    from reconciler.emulator.playing.phones import Phone
+    from reconciler.emulator.rows import Conversation, Participant, Receipt, Webhook
     from reconciler.emulator.store import Store
     from reconciler.emulator.wire import Request
 
+    from .shapes import Shape
+
 _LISTED = 100
+_CLOSED = 20
 _DUES = 60
-_MESSAGES = 500
+_LATEST = 200
+"""How many messages are shown of a conversation, and of each thread; those before are counted."""
+
+
+def _with(shape: Shape, fields: dict[str, Shape]) -> Shape:
+    """Return the shape of what has these fields besides, or instead."""
+    return record({**shape["properties"], **fields})
 
 
 _MAYBE = or_null(TEXT)
@@ -52,11 +63,13 @@ _PARTICIPANT = record(
     }
 )
 _WEBHOOK = record({"sid": TEXT, "target": TEXT, "url": _MAYBE, "flow_sid": _MAYBE, "words": listed(TEXT)})
+_LEG = record({"address": TEXT, "sender": TEXT})
 _RECEIPT = record(
     {
         "sid": TEXT,
         "participant_sid": TEXT,
         "channel_message_sid": TEXT,
+        "leg": or_null(_LEG),
         "status": or_null(choice(*rules.STATUSES)),
         "error_code": COUNT,
         "explanation": _MAYBE,
@@ -70,6 +83,8 @@ _MESSAGE = record(
         "body": _MAYBE,
         "participant_sid": _MAYBE,
         "date": DATE,
+        "wrote": or_null(_LEG),
+        "in_app": FLAG,
         "receipts": listed(_RECEIPT),
     }
 )
@@ -84,10 +99,24 @@ _PLAYED = named(
             "participants": listed(_PARTICIPANT),
             "webhooks": listed(_WEBHOOK),
             "messages": listed(_MESSAGE),
+            "earlier": COUNT,
         }
     ),
 )
-_WINDOW_DUE = record({"what": choice("window"), "at_s": NUMBER, "address": TEXT, "sender": TEXT})
+_END = record({"status": or_null(choice(*rules.STATUSES)), "error_code": COUNT})
+_FATE = record({"in_app": FLAG, "receipts": listed(_END)})
+_ROW = named("PlayedMessage", _with(MESSAGE, {"fate": or_null(_FATE)}))
+_THREAD = _with(HANDSET["properties"]["threads"]["items"], {"messages": listed(_ROW), "earlier": COUNT})
+_PHONE = named("PlayedHandset", _with(HANDSET, {"threads": listed(named("PlayedThread", _THREAD))}))
+_WINDOW_DUE = record(
+    {
+        "what": choice("window"),
+        "at_s": NUMBER,
+        "address": TEXT,
+        "sender": TEXT,
+        "conversation": or_null(_NAMED_CONVERSATION),
+    }
+)
 _TIMER_DUE = record(
     {"what": choice("inactive", "closed"), "at_s": NUMBER, "conversation": _NAMED_CONVERSATION}
 )
@@ -114,7 +143,7 @@ _SCENE = record(
         "clock": CLOCK,
         "conversations": listed(_NAMED_CONVERSATION),
         "conversation": or_null(_PLAYED),
-        "phones": listed(HANDSET),
+        "phones": listed(_PHONE),
         "dues": listed(either(_WINDOW_DUE, _TIMER_DUE, _BUILD_DUE, _APPROVAL_DUE)),
     }
 )
@@ -132,7 +161,7 @@ def scene(store: Store, request: Request) -> dict[str, Any]:
             "conversations": _listed(store, chosen),
             "conversation": chosen and _played(store, chosen),
             "phones": _phones(store, chosen) if chosen else [],
-            "dues": heapq.nsmallest(_DUES, _dues(store), key=lambda due: due["at_s"]),
+            "dues": [_told(store, one) for one in heapq.nsmallest(_DUES, _dues(store), key=_at_s)],
         }
 
 
@@ -145,14 +174,27 @@ def _all(store: Store) -> Iterator[Conversation]:
 
 def _chosen(store: Store, sid: str) -> Conversation | None:
     asked = store.conversation(sid)
-    if asked is not None:
-        return asked
-    is_open = (row for row in _all(store) if row.state != "closed")
-    return next(is_open, None) or next(_all(store), None)
+    return asked or next(iter(_open(store)), None) or next(_all(store), None)
+
+
+def _open(store: Store) -> list[Conversation]:
+    """Return the first that are not closed, however many are."""
+    states = (rows for (_, state), rows in store.index.in_state.items() if state != "closed")
+    return heapq.nsmallest(_LISTED, chain.from_iterable(islice(one, _LISTED) for one in states), key=_seq)
+
+
+def _closed(store: Store) -> list[Conversation]:
+    """Return the last that were made of those that are closed, the latest first."""
+    states = (rows for (_, state), rows in store.index.in_state.items() if state == "closed")
+    return heapq.nlargest(_CLOSED, chain.from_iterable(one.rows[-_CLOSED:] for one in states), key=_seq)
+
+
+def _seq(row: Conversation | Participant) -> int:
+    return row.seq
 
 
 def _listed(store: Store, chosen: Conversation | None) -> list[dict[str, Any]]:
-    rows = {row.sid: row for row in islice(_all(store), _LISTED)}
+    rows = {row.sid: row for row in (*_open(store), *_closed(store))}
     if chosen is not None:
         rows.setdefault(chosen.sid, chosen)
     return [_named(row) for row in rows.values()]
@@ -168,7 +210,9 @@ def _named(row: Conversation) -> dict[str, Any]:
 
 
 def _played(store: Store, row: Conversation) -> dict[str, Any]:
-    messages = list(store.messages(row))[-_MESSAGES:]
+    everything = store.messages(row)
+    messages = everything.rows[-_LATEST:]
+    wrote = _written(store, messages)
     return {
         **_named(row),
         "chat_service_sid": row.service_sid,
@@ -176,7 +220,8 @@ def _played(store: Store, row: Conversation) -> dict[str, Any]:
         "date_created": date_text(row.date_created),
         "participants": [_participant(one) for one in store.participants(row)],
         "webhooks": [_webhook(one) for one in store.webhooks(row)],
-        "messages": [_message(store, one) for one in messages],
+        "messages": [_message(store, one, wrote) for one in messages],
+        "earlier": len(everything) - len(messages),
     }
 
 
@@ -201,18 +246,14 @@ def _webhook(row: Webhook) -> dict[str, Any]:
     }
 
 
-def _message(store: Store, row: Message) -> dict[str, Any]:
-    receipts = [
-        {
-            "sid": one.sid,
-            "participant_sid": one.participant_sid,
-            "channel_message_sid": one.channel_message_sid,
-            "status": one.status,
-            "error_code": one.error_code,
-            "explanation": rules.explanation(one.error_code, None),
-        }
-        for one in store.receipts(row)
-    ]
+def _written(store: Store, messages: Iterable[Message]) -> dict[str | None, ChannelMessage]:
+    """Return what handsets wrote, by the message that came of it."""
+    authors = dict.fromkeys(one.author for one in messages)
+    rows = chain.from_iterable(store.index.channel_messages.get(author, ()) for author in authors)
+    return {row.message_sid: row for row in rows if row.direction == "inbound"}
+
+
+def _message(store: Store, row: Message, wrote: Mapping[str | None, ChannelMessage]) -> dict[str, Any]:
     return {
         "sid": row.sid,
         "index": row.index,
@@ -220,14 +261,84 @@ def _message(store: Store, row: Message) -> dict[str, Any]:
         "body": row.body,
         "participant_sid": row.participant_sid,
         "date": date_text(row.date_created),
-        "receipts": receipts,
+        "wrote": _leg(wrote.get(row.sid)),
+        "in_app": _in_app(store, row),
+        "receipts": [_receipt(store, one) for one in store.receipts(row)],
     }
 
 
+def _receipt(store: Store, row: Receipt) -> dict[str, Any]:
+    return {
+        "sid": row.sid,
+        "participant_sid": row.participant_sid,
+        "channel_message_sid": row.channel_message_sid,
+        "leg": _leg(store.index.rows.get(row.channel_message_sid)),
+        "status": row.status,
+        "error_code": row.error_code,
+        "explanation": rules.explanation(row.error_code, None),
+    }
+
+
+def _leg(row: object) -> dict[str, Any] | None:
+    """Return the pair that carried a message, which its participant need not have any more."""
+    return {"address": row.address, "sender": row.peer} if isinstance(row, ChannelMessage) else None
+
+
+def _in_app(store: Store, row: Message) -> bool:
+    """Tell whether somebody besides its author reads a message without a phone."""
+    conversation = store.conversation(row.conversation_sid)
+    people = store.participants(conversation) if conversation else ()
+    return any(one.address is None and one.sid != row.participant_sid for one in people)
+
+
 def _phones(store: Store, row: Conversation) -> list[dict[str, Any]]:
-    addresses = dict.fromkeys(one.address for one in store.participants(row) if one.address)
-    held = (address for address in addresses if channel_of(address) not in (None, "email"))
-    return [show(store.phones[address]) for address in held]
+    """Return the handsets of a conversation in the order of their coming, as far back as that is known."""
+    people = sorted(store.participants(row), key=_seq)
+    addresses = dict.fromkeys(one.address for one in people if one.address)
+    held = [address for address in addresses if channel_of(address) not in (None, "email")]
+    came = _came(store, row)
+    return [_handset(store.phones[address]) for address in sorted(held, key=lambda one: came.get(one, 0))]
+
+
+def _came(store: Store, row: Conversation) -> dict[str, int]:
+    """Return which event brought an address first; its participant may be one that took another's place."""
+    first: dict[str, int] = {}
+    for event in store.events.since(0):
+        if event.type == "onParticipantAdded" and event.data.get("ConversationSid") == row.sid:
+            first.setdefault(event.data.get("MessagingBinding.Address", ""), event.id)
+    return first
+
+
+def _handset(phone: Phone) -> dict[str, Any]:
+    found = show(phone)
+    for thread in found["threads"]:
+        everything = thread["messages"]
+        latest = everything[-_LATEST:]
+        thread["messages"] = [{**row, "fate": _fate(phone.store, row)} for row in latest]
+        thread["earlier"] = len(everything) - len(latest)
+    return found
+
+
+def _fate(store: Store, row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how far a message got that a handset wrote; None for others, and for one that was removed."""
+    message = store.index.rows.get(row["message_sid"] or "")
+    if row["direction"] != "sent" or not isinstance(message, Message):
+        return None
+    ends = [{"status": one.status, "error_code": one.error_code} for one in store.receipts(message)]
+    return {"in_app": _in_app(store, message), "receipts": ends}
+
+
+def _at_s(due: dict[str, Any]) -> float:
+    at_s: float = due["at_s"]
+    return at_s
+
+
+def _told(store: Store, due: dict[str, Any]) -> dict[str, Any]:
+    """Return what is due with the conversation that it is of, where that takes a look."""
+    if due["what"] != "window":
+        return due
+    conversation = store.conversation(inbound.holding(store, due["address"], due["sender"]) or "")
+    return {**due, "conversation": conversation and _named(conversation)}
 
 
 def _dues(store: Store) -> Iterator[dict[str, Any]]:

@@ -124,7 +124,7 @@ def problem(shape: Shape, value: Any, where: str = "") -> str | None:
     if isinstance(value, str) and _HALF.search(value):
         return f"{at}: is not text, it has half a character"
     if "enum" in shape and value not in shape["enum"]:
-        return f"{at}: is none of {', '.join(shape['enum'])}"
+        return f"{at}: is none of {', '.join(map(str, shape['enum']))}"
     if value == "" and "minLength" in shape:
         return f"{at}: is empty"
     if "minimum" in shape and not shape["minimum"] <= value <= shape.get("maximum", float("inf")):

@@ -36,6 +36,9 @@ _SPECS = record(
         "stack": TEXT,
         "environment": TEXT,
         "problems": listed(_PROBLEM),
+        "senders": table(
+            named("Sender", record({**_LINE, "channel": TEXT, "addresses": listed(TEXT)})),
+        ),
         "places": table(named("Line", record({**_LINE, "sender": or_null(_SENDER)}))),
     }
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.emulator import state
 from reconciler.emulator.rows import KINDS
+from reconciler.emulator.soundness import StateError
 
 from .admin import AdminError, Ways, described
 from .shapes import COUNT, NUMBER, Shape, choice, either, fields_like, listed, record, table
@@ -38,7 +39,7 @@ def take(store: Store, request: Request) -> dict[str, Any]:
         raise AdminError("the body is not JSON; nothing was changed") from error
     try:
         state.imported(store, document)
-    except state.StateError as error:
+    except StateError as error:
         raise AdminError(f"{error}; nothing was changed") from error
     return {"status": "ok", "rows": len(store.index.rows)}
 

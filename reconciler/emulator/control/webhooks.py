@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from reconciler.emulator.callbacks.deliveries import KEPT, State
 
-from .admin import AdminError, Ways, count_in, described, query_of
+from .admin import AdminError, Ways, count_in, described, id_of, query_of
 from .shapes import COUNT, DATE, NUMBER, TEXT, choice, listed, named, or_null, record, table
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def _told(delivery: Delivery, name: str, value: str) -> bool:
 
 
 def _kept(store: Store, request: Request) -> Delivery:
-    name = request.target.partition("?")[0].split("/webhooks/")[1].split("/")[0]
-    found = store.deliveries.find(name)
+    found = store.deliveries.find(id_of(request))
     if found is None:
-        raise AdminError(f"There is no call {name}, or it is no longer kept", 404)
+        raise AdminError(f"There is no call {id_of(request)}, or it is no longer kept", 404)
     return found

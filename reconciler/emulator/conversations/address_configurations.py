@@ -30,6 +30,7 @@ TYPES = ("sms", "whatsapp", "messenger", "gbm", "email", "rcs", "apple", "chat")
 CREATION_TYPES = ("webhook", "studio", "default")
 _SHORT_CODE = re.compile(r"\d{3,8}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
+_UNMATCHED = "whatsapp "  # before what no message is addressed to
 _UPDATABLE = (
     "FriendlyName",
     "AutoCreation.Enabled",
@@ -124,7 +125,8 @@ def _addressed(call: Call) -> AddressConfiguration:
     index, name = call.store.index, call.ids["Sid"]
     row = index.rows.get(name)
     if not isinstance(row, AddressConfiguration):
-        row = configured(call.store, name) or configured(call.store, f"whatsapp:{name}")
+        found = (configured(call.store, f"{prefix}{name}") for prefix in ("", "whatsapp:", _UNMATCHED))
+        row = next((one for one in found if one is not None), None)
     if row is None:
         raise call.not_found()
     return row
@@ -147,12 +149,24 @@ def _address(store: Store, address: str, kind: str) -> tuple[str, str]:
         raise ApiError(20001, f"Address is longer than {fields.NAME_CHARS} characters")
     if kind == "sms" and channel_of(address) != "sms" and not _SHORT_CODE.fullmatch(address):
         raise ApiError(20001, "Address is not a phone number in E.164 form, nor a short code")
-    is_bare = kind == "whatsapp" and channel_of(address) == "sms"
-    reached_at = f"whatsapp:{address}" if is_bare else address
+    reached_at = _reached_at(store, address, kind)
     senders = store.account.senders
     if senders is not None and kind in ("sms", "whatsapp") and not senders & {address, reached_at}:
         raise ApiError(50413)
     return address, reached_at
+
+
+def _reached_at(store: Store, address: str, kind: str) -> str:
+    """Return an address as messages to it carry it: with its prefix for WhatsApp (without it: by switch)."""
+    if kind != "whatsapp" or channel_of(address) != "sms":
+        return address
+    match store.switches.bare_whatsapp_address:
+        case "refused":
+            raise ApiError(20001, f"Address of type whatsapp is written whatsapp:{address}")
+        case "prefixed":
+            return f"whatsapp:{address}"
+        case "unmatched":
+            return f"{_UNMATCHED}{address}"
 
 
 def _country(form: Form) -> str | None:

@@ -7,6 +7,7 @@ one open conversation has a given set of group addresses.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from reconciler.emulator.errors import ApiError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from .addresses import Binding
 
+_NORTH_AMERICAN = re.compile(r"\+1\d{10}", re.ASCII)
 GROUP_MAX = 10
 GROUP_MIN = 3
 
@@ -58,6 +60,11 @@ def group_addresses(participants: Iterable[Participant]) -> list[str]:
     ]
 
 
+def is_complete(participants: Iterable[Participant]) -> bool:
+    """Tell whether a group has the three addresses without which it does not work (documented: 50435)."""
+    return len(set(group_addresses(participants))) >= GROUP_MIN
+
+
 def is_group(participants: Iterable[Participant]) -> bool:
     """Tell whether a conversation is group MMS: someone in it has a projected address."""
     return any(row.projected_address is not None for row in participants)
@@ -74,12 +81,24 @@ def check_group(store: Store, conversation: Conversation, binding: Binding) -> N
         return
     present = group_addresses(members)
     address = binding.projected or binding.address or ""
+    check_group_number(store, address)
     if address in present:
         raise ApiError(50437)
     if len(present) >= GROUP_MAX:
         raise ApiError(50436)
     if binding.projected is not None or is_group(members):
         check_group_free(store, conversation.sid, [*present, address])
+
+
+def is_group_number(address: str) -> bool:
+    """Tell whether group MMS reaches a number: +1 and ten digits (documented)."""
+    return _NORTH_AMERICAN.fullmatch(address) is not None
+
+
+def check_group_number(store: Store, address: str) -> None:
+    """Refuse a number that group MMS does not reach (documented: it works with +1 alone; code by switch)."""
+    if "@" not in address and not is_group_number(address):
+        raise ApiError(store.switches.foreign_group_code, "Group MMS is for numbers of +1 alone")
 
 
 def check_group_free(store: Store, own_sid: str, addresses: list[str]) -> None:

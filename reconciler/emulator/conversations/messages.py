@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from reconciler.emulator.wire import Form
 
 _UPDATABLE = ("Author", "Body", "DateCreated", "DateUpdated", "Attributes", "Subject")
-_CHANNEL_BODY_CHARS = 1600
 _CHAT_BODY_BYTES = 32 * 1024
 _VARIABLES_CHARS = 27_801
 _VARIABLES_COUNT = 100
@@ -121,11 +120,13 @@ def _given(call: Call, conversation: Conversation) -> dict[str, Any]:
     is_new = call.request.method == "POST" and "Sid" not in call.ids
     if bindings.is_group(members) and (is_new or "author" in given):
         _check_group_author(given.get("author"), bindings.group_addresses(members))
+    if is_new and bindings.is_group(members) and not bindings.is_complete(members):
+        _check_group_works(call.store)
     return given
 
 
 def _check_length(body: str, *, has_channels: bool) -> None:
-    too_long = len(body) > _CHANNEL_BODY_CHARS if has_channels else len(body.encode()) > _CHAT_BODY_BYTES
+    too_long = len(body) > rules.BODY_CHARS if has_channels else len(body.encode()) > _CHAT_BODY_BYTES
     if too_long:
         raise ApiError(50504)
 
@@ -133,6 +134,12 @@ def _check_length(body: str, *, has_channels: bool) -> None:
 def _check_group_author(author: str | None, addresses: list[str]) -> None:
     if author not in addresses:
         raise ApiError(50513)
+
+
+def _check_group_works(store: Store) -> None:
+    code = store.switches.small_group_code
+    if code:
+        raise ApiError(code, "A group MMS works once it has three addresses")
 
 
 def _variables(form: Form, content_sid: str | None) -> str | None:

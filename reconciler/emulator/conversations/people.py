@@ -15,7 +15,7 @@ from reconciler.emulator.pages import listed, page
 from reconciler.emulator.rows import Role, Service, User
 from reconciler.emulator.wire import date_text
 
-from . import bindings
+from . import bindings, push_bindings
 
 if TYPE_CHECKING:
     from reconciler.emulator.call import Call, Reply
@@ -182,16 +182,8 @@ def named_user(call: Call, name: str) -> User:
 def fetch_user(call: Call) -> Reply:
     """GET by SID or identity; only here is told whether the user can be reached (documented)."""
     row = named_user(call, call.ids["Sid"])
-    return 200, {**show_user(call, row), **_reach(call, row)}
-
-
-def _reach(call: Call, row: User) -> dict[str, bool | None]:
-    """Return whether a push would find the user, null while reachability is off or no device is registered.
-
-    Nobody is ever online: chat clients have no door here.
-    """
-    devices = call.store.index.push_bindings_of.get((row.service_sid, row.identity))
-    return {"is_notifiable": True} if devices and call.service.reachability_enabled else {}
+    reach = {"is_notifiable": True} if push_bindings.is_notifiable(call.store, row) else {}
+    return 200, {**show_user(call, row), **reach}
 
 
 def update_user(call: Call) -> Reply:

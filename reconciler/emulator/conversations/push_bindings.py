@@ -16,7 +16,7 @@ from reconciler.emulator.wire import date_text
 
 if TYPE_CHECKING:
     from reconciler.emulator.call import Call, Reply
-    from reconciler.emulator.rows import Credential, Service
+    from reconciler.emulator.rows import Credential, Service, User
     from reconciler.emulator.store import Store
 
 TYPES = ("apn", "gcm", "fcm", "twilsock")
@@ -42,6 +42,13 @@ def register(
     )
     store.insert(row)
     return row
+
+
+def is_notifiable(store: Store, user: User) -> bool:
+    """Tell whether a push would find a user: reachability is on and a device is registered (documented)."""
+    service = store.service(user.service_sid)
+    devices = store.index.push_bindings_of.get((user.service_sid, user.identity))
+    return bool(service and service.reachability_enabled and devices)
 
 
 def fetch(call: Call) -> Reply:

@@ -120,6 +120,8 @@ def _check_group(store: Store, drafts: list[Draft]) -> None:
         for draft in drafts
         if draft.proxy_address is None and (address := draft.projected_address or draft.address)
     ]
+    for address in addresses:
+        bindings.check_group_number(store, address)
     if not any(draft.projected_address for draft in drafts):
         return
     if any(draft.binding.is_empty for draft in drafts):

@@ -10,14 +10,16 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import logging
 import os
 import threading
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from reconciler.emulator.callbacks import courier
 from reconciler.emulator.callbacks.outgoing import Outside
@@ -28,9 +30,10 @@ from reconciler.emulator.control.admin import answer as admin_answer
 from reconciler.emulator.control.events import stream_start, stream_text, wants_stream
 from reconciler.emulator.control.routes import PREFIX, control, is_control, name_of, stranger
 from reconciler.emulator.serverless.uploads import BODY_BYTES
-from reconciler.emulator.wire import Request
+from reconciler.emulator.wire import Request, credentials_of
 
 from .page_files import is_page, page
+from .threshold import refusal
 from .tunnel import Hall, misdirected
 
 if TYPE_CHECKING:
@@ -43,9 +46,23 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _UPLOADS = "serverless-upload."
+STATE_BYTES = 1 << 29
+"""The longest document of a world."""
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 1.0
 _HEARTBEAT_S = 15.0
+
+
+def _brief(record: logging.LogRecord) -> bool:
+    """Leave out where in aiohttp it was noticed that something is no HTTP."""
+    fault = record.exc_info[1] if record.exc_info else None
+    if isinstance(fault, HttpProcessingError):
+        record.exc_info, record.msg = None, f"{record.msg}: no HTTP"
+    return True
+
+
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(_brief)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +123,12 @@ async def serve(
 
     async def answer(incoming: web.BaseRequest, inside: str) -> web.StreamResponse:
         host = incoming.headers.get("Host", _HOST)
-        if refusal := misdirected(incoming.raw_path, host, inside):
-            return web.Response(status=refusal[0], text=refusal[1])
-        request = Request(
-            method=incoming.method,
-            target=incoming.raw_path,
-            headers={name.lower(): value for name, value in incoming.headers.items()},
-            body=await _body(incoming, inside or host),
-            scheme="https" if inside else "http",
-            host=inside or host,
-        )
+        if wrong := misdirected(incoming.raw_path, host, inside):
+            return web.Response(status=wrong[0], text=wrong[1])
+        if not inside and (wrong := refusal(incoming.headers, incoming.raw_path, host)):
+            return web.json_response({"message": wrong[1]}, status=wrong[0])
+        head = _head(incoming, inside)
+        request = replace(head, body=await _body(incoming, head, store))
         if wants_stream(request) and is_control(request) and stranger(request) is None:
             return await _streamed(store, request, incoming, followers)
         if is_control(request) or is_page(request):
@@ -130,7 +143,7 @@ async def serve(
         return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
     def speak(inside: str) -> asyncio.Protocol:
-        server = web.Server(functools.partial(answer, inside=inside), access_log=None)
+        server = web.Server(functools.partial(answer, inside=inside), access_log=None, logger=_LOG)
         speaking.add(server)
         return server()
 
@@ -146,20 +159,37 @@ async def serve(
     return Server(url, bound, listener, hall, speaking, time, followers, carrying, outside, store)
 
 
-async def _body(incoming: web.BaseRequest, host: str) -> bytes:
-    """Return a body; a whole world may be longer than the 1 MiB of all others (and no web page can PUT).
+def _head(incoming: web.BaseRequest, inside: str) -> Request:
+    return Request(
+        method=incoming.method,
+        target=incoming.raw_path,
+        headers={name.lower(): value for name, value in incoming.headers.items()},
+        body=b"",
+        scheme="https" if inside else "http",
+        host=inside or incoming.headers.get("Host", _HOST),
+    )
 
-    An upload may be as long as Twilio's are; who sends more gets 413.
+
+async def _body(incoming: web.BaseRequest, head: Request, store: Store) -> bytes:
+    """Return a body of 1 MiB at most; uploads may be as long as Twilio's are, and whole worlds longer.
+
+    Who sends more gets 413. Uploads without credentials are not read: they are refused for those.
     """
+    is_upload = head.host.startswith(_UPLOADS) or incoming.path.startswith(f"/{_UPLOADS}")
     if (incoming.method, incoming.path) == ("PUT", f"{PREFIX}state"):
-        return await incoming.content.read()
-    if not host.startswith(_UPLOADS) and not incoming.path.startswith(f"/{_UPLOADS}"):
+        return await _bounded(incoming, STATE_BYTES)
+    if not is_upload:
         return await incoming.read()
+    known = credentials_of(head)
+    return await _bounded(incoming, BODY_BYTES) if known and store.account.admits(*known) else b""
+
+
+async def _bounded(incoming: web.BaseRequest, most: int) -> bytes:
     found = bytearray()
     async for chunk in incoming.content.iter_any():
         found += chunk
-        if len(found) > BODY_BYTES:
-            raise web.HTTPRequestEntityTooLarge(BODY_BYTES, len(found))
+        if len(found) > most:
+            raise web.HTTPRequestEntityTooLarge(most, len(found))
     return bytes(found)
 
 

@@ -5,7 +5,7 @@ import { splitter } from "./splitter.js";
 import { requests, resources, timeline } from "./tabs.js";
 import { webhooks } from "./webhooks.js";
 
-/** Return the drawer: its opener, what it holds, and `path(name)`, which is what a tab asks for while it is open. */
+/** Return the drawer: its opener, what it holds, and `asks(name, rows)`, which is what a tab asks for while it is open. */
 export function drawer(actions) {
   const held = [timeline, requests, webhooks, resources].map((tab) => tab(actions));
   const opener = el("button", { type: "button", class: "opener", "aria-controls": "drawer", onclick: () => actions.drawer(open ? "" : "timeline") });
@@ -36,8 +36,9 @@ export function drawer(actions) {
     opener.focus();
   }
 
-  function path(name) {
-    return held.find((one) => one.name === name)?.path ?? null;
+  function asks(name, rows) {
+    const tab = held.find((one) => one.name === name && one.path);
+    return tab ? { name, path: tab.path(rows[name]), joined: tab.joined } : null;
   }
 
   function update({ scene, events, rows, view, message }) {
@@ -59,7 +60,7 @@ export function drawer(actions) {
     sought = now;
   }
 
-  return { opener, node, path, update };
+  return { opener, node, asks, update };
 }
 
 /** Bring the first lit row of a panel into its view, unless one is there already; nothing else moves. */

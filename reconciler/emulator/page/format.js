@@ -50,6 +50,16 @@ export function title(conversation) {
   return isolated(conversation.friendly_name || conversation.unique_name || conversation.sid);
 }
 
+/** Return what each conversation is called, told apart where several are called the same. */
+export function namesOf(conversations) {
+  const names = conversations.map(title);
+  const many = names.filter((name, at) => names.indexOf(name) !== at);
+  return conversations.map(({ unique_name, friendly_name, sid }, at) => {
+    const other = unique_name && friendly_name ? unique_name : `${sid.slice(0, 6)}…${sid.slice(-4)}`;
+    return many.includes(names[at]) ? `${names[at]} · ${isolated(other)}` : names[at];
+  });
+}
+
 /** Return a name that cannot turn the words around it, whichever way it is written or says to write. */
 export function isolated(name) {
   return TURNING.test(name) ? `\u2068${name.replaceAll("\u2069", "")}\u2069` : name;

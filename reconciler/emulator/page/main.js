@@ -3,7 +3,7 @@
 import { admin, twilio } from "./api.js";
 import { drawer } from "./drawer.js";
 import { attribute, el, icon, keep, redraw, text } from "./dom.js";
-import { title } from "./format.js";
+import { namesOf, title } from "./format.js";
 import { lesson, welcome } from "./lesson.js";
 import { link, linked } from "./link.js";
 import { follow } from "./live.js";
@@ -14,6 +14,7 @@ import { post } from "./post.js";
 import { route } from "./route.js";
 import { ruler } from "./ruler.js";
 import { saver } from "./scenario.js";
+import { seats } from "./seats.js";
 import { specs } from "./specs.js";
 
 const LARGE = 2;
@@ -43,7 +44,8 @@ const actions = {
   pass: (seconds) => admin("clock/advance", { seconds }).then(live.refresh),
   replay: (id) => admin(`webhooks/${id}/replay`, {}).then(live.refresh),
   freeze: (still) => admin("clock", { mode: still ? "frozen" : "real" }, "PUT").then(live.refresh),
-  post: (sid, form) => twilio(state.scene.account, "POST", `Conversations/${sid}/Messages`, form),
+  post: ({ sid, chat_service_sid: service }, form) =>
+    twilio(state.scene.account, "POST", `Services/${service}/Conversations/${sid}/Messages`, form),
 };
 
 const parts = {
@@ -57,7 +59,8 @@ const parts = {
 };
 const chooser = el("select", { id: "choose", onchange: () => actions.show(chooser.value) });
 const stateTag = el("span", { class: "tag state" });
-const online = el("span", { class: "tag lost", role: "status" });
+const online = el("p", { class: "silent", role: "status" }); // always there: what comes into it is read out
+const seated = seats();
 const learn = el("button", { type: "button", class: "terse", title: "Tutorial", onclick: () => actions.tutorial("1") }, icon("play"), el("span", {}, "Tutorial"));
 const phones = el("div", { class: "phones" });
 const between = el("div", { class: "between" }, parts.route.node, parts.post.node);
@@ -68,7 +71,6 @@ const scenario = saver();
 document.getElementById("top").append(
   el("h1", { class: "brand" }, icon("mask"), el("span", {}, "reconciler ", el("strong", {}, "emulator"))),
   el("div", { class: "chosen" }, el("label", { for: "choose" }, "Conversation"), chooser, stateTag),
-  online,
   shot.said,
   scenario.said,
   learn,
@@ -76,14 +78,14 @@ document.getElementById("top").append(
   scenario.node,
   parts.drawer.opener,
 );
-document.getElementById("main").replaceChildren(parts.specs.node, parts.lesson.node, parts.welcome.node, stage);
+document.getElementById("main").replaceChildren(online, parts.specs.node, parts.lesson.node, parts.welcome.node, stage);
 document.getElementById("side").append(parts.drawer.node);
 document.getElementById("bottom").append(parts.ruler.node);
 
 const live = follow(
-  () => ({
+  (rows) => ({
     scene: `page?conversation=${encodeURIComponent(view.conversation)}`,
-    rows: parts.drawer.path(view.drawer),
+    rows: parts.drawer.asks(view.drawer, rows),
   }),
   (found) => {
     state = found;
@@ -96,7 +98,7 @@ function look(change) {
   view = { ...view, ...change };
   link(view);
   draw();
-  if ("conversation" in change || parts.drawer.path(change.drawer)) live.refresh();
+  if ("conversation" in change || parts.drawer.asks(change.drawer, {})) live.refresh();
 }
 
 function shown() {
@@ -108,12 +110,19 @@ function messageOf(scene) {
   return all.find((one) => one.sid === view.message) ?? all[all.length - 1] ?? null;
 }
 
+/** Say what is wrong with the emulator, or with the page itself, above all else. */
+function tell() {
+  const silent = state?.wrong ? `The emulator refuses to answer; trying again. ${state.wrong}` : "The emulator does not answer; trying again";
+  text(online, state && !state.online ? silent : trouble);
+}
+
 function draw() {
+  tell();
   if (!state) return;
-  const { scene, events, rows } = state;
+  const { events, rows } = state;
+  const scene = seated(state.scene, parts.specs.known());
   const given = { scene, events, rows, view, ahead_s, now_s: live.now_s(), message: messageOf(scene), specs: parts.specs.known() };
   document.body.dataset.ready = state.online ? "yes" : "no";
-  text(online, state.online ? trouble : "The emulator does not answer; trying again");
   parts.specs.update(state);
   top_(scene);
   const is_empty = !scene.conversation;
@@ -143,11 +152,20 @@ function handset(given, one, at) {
 function top_(scene) {
   chooser.parentElement.hidden = !scene.conversation;
   if (!scene.conversation) return;
-  redraw(chooser, scene.conversations, () => scene.conversations.map((one) => el("option", { value: one.sid }, title(one))));
+  redraw(chooser, scene.conversations, choices);
   if (chooser.value !== scene.conversation.sid) chooser.value = scene.conversation.sid;
   document.title = `${title(scene.conversation)} · reconciler emulator`;
-  text(stateTag, scene.conversation.state);
+  text(stateTag, state.online ? scene.conversation.state : "");
   attribute(stateTag, "data-state", scene.conversation.state);
+}
+
+/** Return what can be chosen: open conversations, then closed ones below a heading. */
+function choices(conversations) {
+  const names = namesOf(conversations);
+  const [open, closed] = [false, true].map((is_closed) =>
+    conversations.flatMap((one, at) => ((one.state === "closed") === is_closed ? [el("option", { value: one.sid }, names[at])] : [])),
+  );
+  return [open, closed.length > 0 && el("optgroup", { label: "Closed, the latest first" }, closed)].flat();
 }
 
 addEventListener("hashchange", () => {
@@ -155,8 +173,12 @@ addEventListener("hashchange", () => {
   draw();
   live.refresh();
 });
-addEventListener("unhandledrejection", (event) => {
-  trouble = event.reason.message; // told until the next scene
-  draw();
-});
-setInterval(() => (parts.drawer.path(view.drawer) ? live.refresh() : draw()), 1000); // what a tab asks for makes no events
+addEventListener("unhandledrejection", (event) => wrong(event.reason));
+addEventListener("error", ({ error }) => error && wrong(`The page made a mistake: ${error.message}. Reload it.`));
+setInterval(() => (parts.drawer.asks(view.drawer, {}) ? live.poll() : draw()), 1000); // what a tab asks for makes no events
+
+/** Tell what went wrong until the next scene. */
+function wrong(reason) {
+  trouble = String(reason?.message ?? reason);
+  tell();
+}

@@ -1,6 +1,6 @@
 // Who is who: turns participants and their attributes into names, keys and lines of YAML.
 
-import { channel, isolated, number } from "./format.js";
+import { channel, isolated, number, plain } from "./format.js";
 
 function attributesOf(participant) {
   try {
@@ -41,33 +41,42 @@ export function othersOf(conversation, address) {
 
 /** Return the author of a message by name; `system` and free texts are themselves. */
 export function authorOf(conversation, message) {
-  const found = conversation.participants.find((one) => one.sid === message.participant_sid);
+  const { participant_sid: sid, wrote } = message;
+  const { participants } = conversation;
+  const found = participants.find((one) => one.sid === sid) ?? (wrote && participantOf(conversation, wrote.address));
   return found ? nameOf(found) : isolated(message.author ?? "");
 }
 
-/** Return the YAML line that a participant could come from, in the words of the specs. */
-export function yamlLine(participant) {
-  const key = quoted(specKey(participant) ?? keyOf(nameOf(participant)));
+/** Return the YAML line that a participant could come from; `via` is what its sender is called. */
+export function yamlLine(participant, via = shortName(participant.proxy_address)) {
+  const key = quoted(keyFor(participant));
   if (participant.identity) return `${key}: {identity: ${quoted(participant.identity)}}`;
   if (!participant.proxy_address) return `${key}: {address: "${participant.address}"}`;
-  const bare = participant.address.slice(participant.address.lastIndexOf(":") + 1);
-  return `${key}: {address: "${bare}", via: ${via(participant)}}`;
+  return `${key}: {address: "${plain(participant.address)}", via: ${quoted(via)}}`;
 }
 
-/** Return the line of `senders:` that its `via` would mean. */
-export function senderLine(participant) {
-  return `${via(participant)}: ${quoted(participant.proxy_address)}`;
+/** Return the line of `senders:` for an address of ours, by that name. */
+export function senderLine(address, name = shortName(address)) {
+  return `${quoted(name)}: ${quoted(address)}`;
 }
 
-function via(participant) {
-  return channel(participant.proxy_address) === "whatsapp" ? "wa" : "sms";
+/** Return what a sender would be called where no specs name it. */
+export function shortName(address) {
+  return channel(address) === "whatsapp" ? "wa" : "sms";
 }
 
-function keyOf(name) {
+/** Return the key of a participant in specs: the one it has, else one of what it is called. */
+export function keyFor(participant) {
+  return specKey(participant) ?? keyOf(nameOf(participant), "party");
+}
+
+/** Return a name as a key of specs; `kind` comes before what does not begin with a letter. */
+export function keyOf(name, kind) {
   const key = name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
-  return /^[a-z]/.test(key) ? key : `party-${key}`;
+  return /^[a-z]/.test(key) ? key : [kind, key].filter(Boolean).join("-");
 }
 
-function quoted(value) {
+/** Return a text as YAML takes it: bare where it can be. */
+export function quoted(value) {
   return /^[A-Za-z][\w.-]*$/.test(value) ? value : JSON.stringify(value);
 }

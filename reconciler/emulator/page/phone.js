@@ -5,6 +5,8 @@ import { attribute, el, icon, keep, redraw, text } from "./dom.js";
 import { channel, duration, number } from "./format.js";
 import { nameOf, othersOf } from "./people.js";
 
+const SOON_S = 2 * 3600;
+
 /** Return the part of one handset `{phone, conversation, participant, view, now_s, compact}`. */
 export function phone(item, actions) {
   const address = item.phone.address;
@@ -17,13 +19,14 @@ export function phone(item, actions) {
 
   const owner = el("h2", { id });
   const line = el("p", { class: "own" });
-  const reach = el("button", { type: "button", role: "switch", class: "small", onclick: () => tried(() => actions.reach(latest.phone)) }, "Online");
+  const reach = el("button", { type: "button", role: "switch", class: "small", onclick: () => tried(() => actions.reach(latest.phone)) });
   const thread = el("select", { "aria-label": "Thread", onchange: choose });
   const peer = el("div", { class: "peer" });
   const reveal = el("button", { type: "button", role: "switch", class: "small reveal", onclick: () => actions.reveal(address) });
   const windowLine = el("p", { class: "window" });
   const list = el("ol", {});
-  const log = el("div", { class: "messages", role: "log", tabindex: "0" }, list);
+  const earlier = el("p", { class: "earlier" });
+  const log = el("div", { class: "messages", role: "log", tabindex: "0" }, earlier, list);
   const wrong = el("p", { class: "wrong", role: "alert" });
   const box = el("textarea", { rows: "1", "aria-labelledby": `${id}-write`, placeholder: "Message" });
   const write = el("form", { class: "composer" });
@@ -70,7 +73,7 @@ export function phone(item, actions) {
   );
   tools.append(reach);
   const read = el("button", { type: "button", class: "small", onclick: () => deed("read") }, "Mark read");
-  const stop = el("button", { type: "button", class: "small", onclick: () => deed("stop") }, "Send STOP");
+  const stop = el("button", { type: "button", class: "small", onclick: optOut });
   tools.append(channel(address) === "whatsapp" ? read : stop);
 
   function current() {
@@ -106,8 +109,19 @@ export function phone(item, actions) {
     const body = box.value;
     const to = current()?.sender.split(",");
     if (!body.trim() || !to) return;
-    if (await tried(() => actions.send(address, to, body))) box.value = "";
+    if (await tried(() => written(to, body))) box.value = "";
     box.focus();
+  }
+
+  async function written(to, body) {
+    if (!latest.phone.online) throw new Error("This handset is offline. Press “Offline” above to bring it back, then write.");
+    await actions.send(address, to, body);
+  }
+
+  function optOut() {
+    const shown = current();
+    if (shown?.opted_out) tried(() => written([shown.sender], "START"));
+    else deed("stop");
   }
 
   function deed(name) {
@@ -133,6 +147,10 @@ export function phone(item, actions) {
     text(owner, participant ? nameOf(participant) : number(address));
     text(line, `${number(address)} · ${channel(address) === "whatsapp" ? "WhatsApp" : "SMS"}`);
     attribute(reach, "aria-checked", next.phone.online);
+    text(reach, next.phone.online ? "Online" : "Offline");
+    text(stop, shown?.opted_out ? "Send START" : "Send STOP");
+    earlier.hidden = !shown?.earlier;
+    text(earlier, `${shown?.earlier} earlier ones are not shown`);
     text(write.firstChild, `Message from ${owner.textContent}`);
     attribute(log, "aria-label", `Messages of ${owner.textContent}`);
     threadsIn(thread, next.phone.threads, shown);
@@ -199,5 +217,5 @@ export function windowOf(thread, now_s, ahead_s) {
   const left_s = ends_s - now_s - ahead_s;
   const then = ahead_s ? " then" : "";
   if (left_s <= 0) return { state: ahead_s ? "shutting" : "shut", words: `Window shut${then}: only templates pass` };
-  return { state: "open", words: `Window open${then}: shuts in ${duration(left_s)}` };
+  return { state: left_s < SOON_S ? "soon" : "open", words: `Window open${then}: shuts in ${duration(left_s)}` };
 }

@@ -67,6 +67,7 @@ export async function painted(stage, hidden) {
   const copy = copied(stage);
   const [width, height] = [stage.offsetWidth, Math.max(stage.scrollHeight, stage.offsetHeight)].map((side) => side + 2 * EDGE_PX);
   for (const node of textsOf(copy)) node.data = masked(node.data, hidden);
+  for (const node of copy.querySelectorAll("input")) node.setAttribute("value", masked(node.getAttribute("value") ?? "", hidden));
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(written(framed(copy, width, height)))}`;
   await image.decode();
@@ -117,7 +118,10 @@ function keepLook(node, twin) {
 function scrolled(node, twin) {
   if (!["auto", "scroll"].includes(getComputedStyle(node).overflowY)) return;
   twin.style.overflow = "hidden";
-  for (const child of twin.children) child.style.translate = `${-node.scrollLeft}px ${-node.scrollTop}px`;
+  [...node.children].forEach((child, at) => {
+    const stays = getComputedStyle(child).position === "sticky";
+    if (!stays) twin.children[at].style.translate = `${-node.scrollLeft}px ${-node.scrollTop}px`;
+  });
 }
 
 function textsOf(node) {

@@ -4,6 +4,7 @@ import { el, redraw, text } from "./dom.js";
 import { nameOf } from "./people.js";
 
 const TEMPLATE = /^HX[0-9a-f]{32}$/;
+const NO_TEMPLATE = "is no SID of a template: that is HX and 32 hexadecimal digits. Nothing was posted.";
 
 /** Return the part that posts to a conversation by the API. */
 export function post(actions) {
@@ -13,20 +14,22 @@ export function post(actions) {
   const form = el(
     "form",
     { class: "post card", "aria-labelledby": "post-title" },
-    el("h2", { id: "post-title" }, "Post by the API"),
+    el("div", { class: "as" },
+      el("h2", { id: "post-title" }, "Post by the API"),
+      el("label", { for: "post-author" }, "Author"), author),
     el("div", { class: "fields" },
-      el("label", { for: "post-author" }, "Author"), author,
       el("label", { for: "post-body" }, "Body"), box,
       el("button", { type: "submit" }, "POST")),
     answer,
   );
-  let sid = "";
+  let conversation = null;
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    text(answer, "");
     if (!box.value.trim()) return;
     try {
-      const { status, body } = await actions.post(sid, { Author: author.value, ...content(box.value.trim()) });
+      const { status, body } = await actions.post(conversation, { Author: author.value, ...content(box.value.trim()) });
       text(answer, `${status} Created · ${body.sid.slice(0, 10)}… It says nothing about who got it.`);
       answer.className = "answer good";
       box.value = "";
@@ -37,7 +40,7 @@ export function post(actions) {
   });
 
   function update({ scene }) {
-    sid = scene.conversation.sid;
+    conversation = scene.conversation;
     const names = scene.conversation.participants.map((one) => [one.identity ?? one.address, nameOf(one)]);
     redraw(author, names, () =>
       [["system", "system"], ...names].filter(([value]) => value).map(([value, name]) => el("option", { value }, name)),
@@ -47,6 +50,9 @@ export function post(actions) {
   return { node: form, update };
 }
 
+/** Return the parameter of what was written; a word that would be a template's SID, and is none, is no text either. */
 function content(written) {
-  return TEMPLATE.test(written) ? { ContentSid: written } : { Body: written };
+  if (TEMPLATE.test(written)) return { ContentSid: written };
+  if (/^HX\S*$/i.test(written)) throw new Error(`${written.slice(0, 40)} ${NO_TEMPLATE}`);
+  return { Body: written };
 }

@@ -1,6 +1,7 @@
 // Tomorrow on a ruler: turns what is due into marks, and a pull to the right into time that passes.
 //
-// While it is pulled nothing has happened yet: the phones show what would be then. Letting go lets time pass.
+// While it is pulled, or pushed by a button, nothing has happened yet: the phones show what would be then. Letting go,
+// or a last button, lets time pass.
 
 import { attribute, el, keep, redraw, text } from "./dom.js";
 import { duration, moment, number, title } from "./format.js";
@@ -27,6 +28,7 @@ export function ruler(actions) {
   const track = el("div", { class: "track" }, scale, marks, slide);
   const node = el("section", { class: "ruler", "aria-label": "Time" },
     el("div", { class: "now" }, clock, mode), track, el("div", { class: "then" }, told, quick(1), quick(25), go));
+  node.addEventListener("keydown", (event) => event.key === "Escape" && back());
   let latest = null;
   let is_passing = false;
 
@@ -34,13 +36,15 @@ export function ruler(actions) {
   slide.addEventListener("input", () => actions.ahead(ahead_s()));
   slide.addEventListener("pointerdown", (event) => slide.setPointerCapture(event.pointerId));
   slide.addEventListener("pointerup", () => setTimeout(pass));
-  slide.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") pass();
-    if (event.key === "Escape") back();
-  });
+  slide.addEventListener("keydown", (event) => event.key === "Enter" && pass());
 
   function quick(hours) {
-    return el("button", { type: "button", class: "small", onclick: () => passing(hours * 3600) }, `+${hours} h`);
+    return el("button", { type: "button", class: "small", onclick: () => push(hours) }, `+${hours} h`);
+  }
+
+  function push(hours) {
+    slide.value = String(Number(slide.value) + hours);
+    actions.ahead(ahead_s());
   }
 
   function ahead_s() {
@@ -52,17 +56,14 @@ export function ruler(actions) {
     actions.ahead(0);
   }
 
-  function pass() {
-    return passing(ahead_s());
-  }
-
-  async function passing(seconds) {
-    if (!seconds || is_passing) return;
+  async function pass() {
+    if (!ahead_s() || is_passing) return;
     is_passing = true;
     try {
-      await actions.pass(seconds);
+      await actions.pass(ahead_s());
     } finally {
       is_passing = false;
+      if (document.activeElement === go) slide.focus(); // the button is about to be of no use
       back();
     }
   }
@@ -127,9 +128,7 @@ function laned(groups) {
 
 /** Tell whether something due is of the conversation that is looked at. */
 function isOurs(due, { conversation }) {
-  if (due.build) return false;
-  if (due.conversation) return due.conversation.sid === conversation?.sid;
-  return participantOf(conversation, due.address)?.proxy_address === due.sender;
+  return Boolean(due.conversation) && due.conversation.sid === conversation?.sid;
 }
 
 function keyOf([due]) {
@@ -138,8 +137,10 @@ function keyOf([due]) {
 
 function words(due, scene) {
   if (due.what === "window") {
-    const known = participantOf(scene.conversation, due.address);
-    return `${known ? nameOf(known) : number(due.address)}: window shuts`;
+    const known = isOurs(due, scene) && participantOf(scene.conversation, due.address);
+    if (known) return `${nameOf(known)}: window shuts`;
+    const whose = due.conversation ? title(due.conversation) : `With ${number(due.sender)}`;
+    return `${whose}: window of ${number(due.address)} shuts`;
   }
   if (due.what === "approval") return `Template ${due.name}: ${due.verdict}`;
   if (due.build) return `Build of ${due.build.service}: ${due.build.verdict}`;

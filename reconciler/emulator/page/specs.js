@@ -4,15 +4,17 @@ import { admin } from "./api.js";
 import { el, redraw } from "./dom.js";
 import { markOf } from "./people.js";
 
-const UNKNOWN = { state: "none", summary: "", stack: "", environment: "", problems: [], places: {} };
+const UNKNOWN = { state: "none", summary: "", stack: "", environment: "", problems: [], places: {}, senders: {} };
 const TOLD = { not_applied: "The saved specs are not applied", partly_applied: "The saved specs are applied in part", waiting: "Another apply is at work" };
 const MOST = 3;
+const RANKS = ["error", "warning"];
 
 /** Return the part that asks how the specs stand whenever that changes; `changed()` is told, `known()` gives it. */
 export function specs(changed) {
   const node = el("div", { class: "specs", role: "status" }); // always there: what comes into it is read out
   let known = UNKNOWN;
   let asked = "";
+  let dismissed = "";
 
   function update({ events, online }) {
     const latest = events.findLast((one) => one.type === "specs.changed");
@@ -24,29 +26,58 @@ export function specs(changed) {
 
   function take(found) {
     known = found;
-    redraw(node, [found.state, found.summary, found.problems], () => (found.state in TOLD ? banner(found) : []));
+    const told = JSON.stringify(found.problems);
+    const is_shown = found.state in TOLD || (ranked(found.problems).length > 0 && told !== dismissed);
+    redraw(node, [is_shown, found.state, found.summary, told], () => (is_shown ? banner(found, () => dismiss(told)) : []));
+    for (const caret of node.querySelectorAll(".caret")) reveal(caret);
     changed();
+  }
+
+  function dismiss(told) {
+    dismissed = told;
+    take(known);
   }
 
   return { node, update, known: () => known };
 }
 
-function banner({ state, summary, problems }) {
-  const worst = problems.filter((one) => one.severity === "error");
-  const shown = worst.slice(0, MOST);
-  return el("section", { class: `card saved ${state}`, "aria-label": "Specs" },
-    el("h2", {}, TOLD[state]),
-    shown.map(problem),
-    worst.length > MOST && el("p", {}, `And ${worst.length - MOST} more; the terminal has them all.`),
+/** Return errors, then warnings. */
+function ranked(problems) {
+  return RANKS.flatMap((rank) => problems.filter((one) => one.severity === rank));
+}
+
+/** Return what is wrong; where all is applied there are but warnings, which one can put away. */
+function banner({ state, summary, problems }, dismiss) {
+  const all = ranked(problems);
+  const is_loud = state in TOLD;
+  return el("section", { class: `card saved ${state}`, "aria-label": "Specs", tabindex: "0" },
+    el("div", { class: "heading" },
+      el("h2", {}, is_loud ? TOLD[state] : `The saved specs are applied, with ${all.length === 1 ? "a warning" : `${all.length} warnings`}`),
+      !is_loud && el("button", { type: "button", class: "small", onclick: dismiss }, "Dismiss")),
+    all.slice(0, MOST).map(problem),
+    all.length > MOST && el("p", {}, `And ${all.length - MOST} more; the terminal has them all.`),
     el("p", { class: "goes-on" }, summary));
 }
 
-function problem({ file, line, column, address, summary, detail, quote }) {
+function problem({ severity, file, line, column, address, summary, detail, quote }) {
   const where = file ? `${file}:${line}:${column}` : address;
-  return el("div", { class: "problem" },
+  return el("div", { class: `problem ${severity}` },
     el("p", {}, where && el("code", {}, where), where && " ", el("strong", {}, summary)),
-    quote && el("pre", { tabindex: "0", "aria-label": "The line" }, quote),
+    quote && el("pre", { tabindex: "0", "aria-label": "The line" }, pointed(quote)),
     detail && el("p", { class: "detail" }, detail));
+}
+
+/** Return a quoted line whose caret can be brought into sight. */
+function pointed(quote) {
+  const at = quote.lastIndexOf("^");
+  return at < 0 ? quote : [quote.slice(0, at), el("span", { class: "caret" }, quote[at]), quote.slice(at + 1)];
+}
+
+/** Scroll a long line sideways to its caret. */
+function reveal(caret) {
+  const line = caret.parentElement;
+  const beyond_px = caret.getBoundingClientRect().right - line.getBoundingClientRect().right;
+  if (beyond_px > 0) line.scrollLeft += beyond_px + line.clientWidth / 2;
 }
 
 /**
@@ -58,6 +89,11 @@ export function written(known, conversation, participant = null) {
   if (!marks.every((one) => one && one.o === known.stack && (one.e ?? "") === known.environment)) return null;
   const address = marks.map((one, at) => `${at ? "participant" : "conversation"}/${one.k}`).join("/");
   return known.places[address] ?? null;
+}
+
+/** Return the name that `via` has for an address of ours, "" where the stack has none. */
+export function senderName(known, address) {
+  return Object.entries(known.senders).find(([, one]) => one.addresses.includes(address))?.[0] ?? "";
 }
 
 /** Return `file:line` of what `written` gives. */

@@ -1,7 +1,7 @@
 // What the drawer holds: turns events, calls of clients and resources into rows.
 //
-// A tab is `{name, label, node, update(given)}`; `path`, if it has one, is asked while it is open, and what is answered
-// stands in `given.rows`.
+// A tab is `{name, label, node, update(given)}`. If it has a `path(rows)`, that is asked while it is open; what
+// `joined(rows, answer)` makes of it stands in `given.rows`, and is what `path` gets the next time.
 
 import { el } from "./dom.js";
 import { isolated, timeOfDay } from "./format.js";
@@ -9,6 +9,7 @@ import { nameOf } from "./people.js";
 import { sheet } from "./rows.js";
 
 const SHOWN = 300;
+const OVERLAP = 20;
 const TELLING = ["address", "direction", "StateTo", "Status", "status", "ErrorCode", "error_code", "reason", "Author", "Body", "mode", "online"];
 
 /** Return the tab of what happened, the latest first. */
@@ -38,7 +39,17 @@ export function requests(actions) {
     cells: ({ at, method, path, form, ...ended }) => [timeOfDay(at), el("code", { title: path }, `${method} ${brief(path)}`), sent(form), end(ended)],
     empty: `No client has called yet. Twilio answers at ${location.origin}/v1/…`,
   }, actions);
-  return { name: "requests", label: "API requests", path: `requests?limit=${SHOWN}`, node, update: ({ rows, shown, view }) => update(rows.requests?.toReversed(), shown, view.message) };
+  return { name: "requests", label: "API requests", path: since, joined: merged, node, update: ({ rows, shown, view }) => update(rows.requests?.toReversed(), shown, view.message) };
+}
+
+/** Return what asks for the calls that are not known; a later number may have been answered before an earlier one. */
+function since(calls) {
+  return `requests?limit=${SHOWN}&since=${Math.max(0, (calls?.at(-1)?.number ?? 0) - OVERLAP)}`;
+}
+
+function merged(calls, latest) {
+  const all = new Map([...(calls ?? []), ...latest].map((call) => [call.number, call]));
+  return [...all.values()].sort((one, other) => one.number - other.number).slice(-SHOWN);
 }
 
 function brief(path) {
@@ -70,14 +81,15 @@ export function resources(actions) {
 function things(conversation) {
   if (!conversation) return [];
   const thing = (kind, name, sid, message) => ({ kind, name, sid, about: { conversation: conversation.sid, message } });
-  const { participants, webhooks, messages } = conversation;
+  const { participants, webhooks, messages, earlier } = conversation;
   return [
     thing("Conversation", conversation.unique_name ?? conversation.friendly_name ?? "", conversation.sid),
     participants.map((one) => thing("Participant", nameOf(one), one.sid)),
     webhooks.map((one) => thing("Webhook", one.url ?? one.flow_sid ?? one.target, one.sid)),
+    earlier > 0 && thing("Messages", `${earlier} earlier ones are not listed`, ""),
     messages.map((one) => [
       thing("Message", `#${one.index} ${one.body ?? ""}`, one.sid, one.sid),
       one.receipts.map((receipt) => thing("Receipt", `#${one.index} ${receipt.status ?? "no status yet"}`, receipt.sid, one.sid)),
     ]),
-  ].flat(3).map((one, at) => ({ ...one, number: at + 1 }));
+  ].flat(3).filter(Boolean).map((one, at) => ({ ...one, number: at + 1 }));
 }

@@ -35,7 +35,7 @@ export const CHAPTERS = [
   },
   {
     title: "The message nobody got",
-    text: "Now both are on WhatsApp, and neither has written yet. The invitation is posted: Twilio says 201 Created. Look at who got it.",
+    text: "Now both are on WhatsApp. While the customer has not written within a day, an invitation reaches nobody. Post it: Twilio says 201 Created. Look at who got it.",
     deed: "Post the invitation",
     async play(call) {
       const people = [["customer", EATER, WA], ["courier", RIDER, WA]];

@@ -17,7 +17,7 @@ export function webhooks(actions) {
     drawn: ({ id, state }) => [id, state],
     empty: "No webhook has been due yet. Calls by REST call none, unless they say X-Twilio-Webhook-Enabled: true; handsets and timers do.",
   }, actions);
-  return { name: "webhooks", label: "Webhooks", path: `webhooks?limit=${SHOWN}`, node, update: ({ rows, shown, view }) => update(rows.webhooks?.toReversed(), shown, view.message) };
+  return { name: "webhooks", label: "Webhooks", path: () => `webhooks?limit=${SHOWN}`, joined: (_, latest) => latest, node, update: ({ rows, shown, view }) => update(rows.webhooks?.toReversed(), shown, view.message) };
 }
 
 function receiver({ level, target, request, webhook_sid: sid, replay_of: first, parameters, signature }) {

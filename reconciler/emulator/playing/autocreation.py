@@ -42,8 +42,7 @@ class Plan:
 
 def planned(store: Store, written: Written) -> Plan | None:
     """Return what would be created for a message that nobody waits for, None: nothing."""
-    size = len(set(written.addresses))
-    if len(written.to) > 1 and not bindings.GROUP_MIN <= size <= bindings.GROUP_MAX:
+    if len(written.to) > 1 and not _is_group(set(written.addresses)):
         return None
     default = store.service(store.configuration.default_chat_service_sid)
     messaging_sid = store.configuration.default_messaging_service_sid
@@ -57,6 +56,11 @@ def planned(store: Store, written: Written) -> Plan | None:
         if ours is not None and default is not None:
             return Plan(default, ours, sid)
     return None
+
+
+def _is_group(addresses: set[str]) -> bool:
+    fits = bindings.GROUP_MIN <= len(addresses) <= bindings.GROUP_MAX
+    return fits and all(bindings.is_group_number(one) for one in addresses)
 
 
 def created(store: Store, written: Written) -> tuple[Conversation, Participant] | None:

@@ -1,9 +1,9 @@
 """Messages on their way to handsets: turns a conversation's message into legs, receipts and their statuses.
 
-A leg leaves Twilio at once: sent, or refused (63016, 21610). A handset that is online has it a moment later
-(``Switches.delivery_delay_s``), one that is offline once it is back. Sources: facts on fan-out and receipts
-(documented: one receipt for each recipient outside chat but the author, only the latest status kept, a
-message is created whatever becomes of it); statuses of refused legs by switch.
+A leg leaves Twilio at once: sent, or refused (63016, 21610, what a fault says). A handset that is online has
+it a moment later (``Switches.delivery_delay_s``), one that is offline once it is back. Sources: facts on
+fan-out and receipts (documented: one receipt for each recipient outside chat but the author, only the latest
+status kept, a message is created whatever becomes of it); statuses of refused legs by switch.
 """
 
 from __future__ import annotations
@@ -163,33 +163,50 @@ def _go_on(store: Store, sid: str, due_s: float) -> None:
 
 
 def _leave(store: Store, row: ChannelMessage) -> None:
-    refused = 0 if row.receipt_sid is None else _refusal(store, row)
-    if refused:
-        status = store.switches.window_status if refused in _OF_WINDOW else "failed"
-        become(store, row, status, refused)
+    if row.receipt_sid is not None and _is_lost(store, row):
         return
     due_s = store.now_s() + store.switches.delivery_delay_s
     become(store, row, "sent", due_s=due_s)
     _arm(store, row)
 
 
+def _is_lost(store: Store, row: ChannelMessage) -> bool:
+    """Let a fault or the channel's rules keep a leg from getting there."""
+    fault = store.faults.lost(row.address, row.from_, channel_of(row.address))
+    if fault is not None:
+        become(store, row, str(fault.status or "undelivered"), fault.code or 0)
+        return True
+    refused = _refusal(store, row)
+    if refused:
+        status = store.switches.window_status if refused in _OF_WINDOW else "failed"
+        was_template = refused == rules.OUTSIDE_WINDOW and templates.equal(store, row) is not None
+        become(store, row, status, refused, reason="was_template" if was_template else None)
+    return refused != 0
+
+
 def _refusal(store: Store, row: ChannelMessage) -> int:
+    channel = channel_of(row.address)
     is_open = rules.is_open(handset(store, row.address).inbound_s.get(row.peer), store.now_s())
     opted_out = is_opted_out(store, row.address, row.from_)
-    found = rules.refusal(channel_of(row.address), window_open=is_open, opted_out=opted_out)
+    found = rules.refusal(channel, window_open=is_open, opted_out=opted_out)
     if found == rules.OUTSIDE_WINDOW and row.content_sid is None and store.switches.template_by_body:
         templates.recognise(store, row)
-    if row.content_sid is None or found == rules.OPTED_OUT:
-        return found
-    return templates.refusal(store, row, window_open=is_open)
+    if row.content_sid is not None and found != rules.OPTED_OUT:
+        found = templates.refusal(store, row, window_open=is_open)
+    return found or rules.length_refusal(channel, row.body or "", store.switches.whatsapp_body_chars)
 
 
 def become(
-    store: Store, row: ChannelMessage, status: str, error_code: int = 0, due_s: float | None = None
+    store: Store,
+    row: ChannelMessage,
+    status: str,
+    error_code: int = 0,
+    due_s: float | None = None,
+    reason: str | None = None,
 ) -> None:
     """Give a leg a status, and its receipt the same, if the message still exists."""
     with store.events.caused_by(Cause(source_of(row.address), "EVENT")):
-        store.update(row, status=status, error_code=error_code, due_s=due_s)
+        store.update(row, status=status, error_code=error_code, due_s=due_s, reason=reason or row.reason)
         receipt = store.index.rows.get(row.receipt_sid or "")
         if isinstance(receipt, Receipt):
             store.update(receipt, status=status, error_code=error_code, date_updated=store.today())

@@ -134,6 +134,15 @@ def holding(store: Store, address: str, sender: str) -> str | None:
     return None if holder is None else holder.sid
 
 
+def senders_of(store: Store, address: str, peer: str) -> list[str]:
+    """Return our numbers behind a thread: its sender, or the business numbers of a group's conversation."""
+    if "," not in peer:
+        return [peer]
+    conversation = store.conversation(holding(store, address, peer) or "")
+    members = store.participants(conversation) if conversation else ()
+    return [row.projected_address for row in members if row.projected_address]
+
+
 def _group(store: Store, written: Written) -> Route | None:
     holder = store.index.groups.holder(frozenset(written.addresses))
     conversation = store.conversation(holder) if holder else None

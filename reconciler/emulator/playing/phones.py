@@ -162,8 +162,14 @@ class Phones:
             return inbound.receive(self._store, written)
 
     def stop(self, from_: str, to: str | None = None) -> list[ChannelMessage]:
-        """Send STOP to a sender, or to every one the handset has a thread with (SMS). Raises PhoneError."""
-        receivers = [to] if to else [peer for peer in self[from_].peers if "," not in peer]
+        """Send STOP to a sender, or to every one the handset has a thread with (SMS). Raises PhoneError.
+
+        To a group it goes to the group's business number alone (inferred): the others are people.
+        """
+        peers = [to] if to else self[from_].peers
+        with self._store.lock:
+            found = [one for peer in peers for one in inbound.senders_of(self._store, from_, peer)]
+        receivers = list(dict.fromkeys(found))
         if not receivers:
             raise PhoneError(f"{from_} knows nobody to send STOP to")
         return [self.send(from_, receiver, "STOP") for receiver in receivers]

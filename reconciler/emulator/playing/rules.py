@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.emulator.conversations.bindings import group_addresses
+from reconciler.emulator.conversations.bindings import GROUP_MIN, group_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from reconciler.emulator.rows import Participant
 
 WINDOW_S = 24 * 3600.0
+BODY_CHARS = 1600
 OUTSIDE_WINDOW, UNAPPROVED, OPTED_OUT = 63016, 63027, 21610
+TOO_LONG, UNFIT = 21617, 63021
 ALL_SENDERS = "*"
 
 # Documented for a whole message in any letter case; "YES" starts too.
@@ -45,6 +47,8 @@ REASONS = {
     "initializing": "the conversation that will have this address with this sender is not ready yet",
     "refused": "a pre-event webhook refused it",
     "keyword_reply": "Twilio itself answers a keyword of opting out with it, so it is in no conversation",
+    "was_template": "outside the 24 hours WhatsApp takes approved templates alone. The text equals one, and "
+    "matching by text ended in April 2025: send the template by its ContentSid",
     "keyword": "it is a keyword of opting out, which is not passed on (switch keyword_is_message)",
 }
 
@@ -53,15 +57,32 @@ _CODES = {
     OUTSIDE_WINDOW: "WhatsApp takes free-form messages only within 24 hours after the user last wrote to "
     "this sender; an approved template (ContentSid) passes",
     OPTED_OUT: "the handset has sent STOP to this sender",
-    63021: "the content has no type that this channel can show; add twilio/text to it",
+    TOO_LONG: "the text is longer than the 1600 characters that an SMS may have",
+    UNFIT: "the channel cannot show it: its content has no type that fits (add twilio/text), or the text is "
+    "too long",
     UNAPPROVED: "WhatsApp takes this content only once it is approved, and it is not",
     63028: "a placeholder of the content has neither a value in ContentVariables nor a default",
+    # What only a fault brings.
+    30003: "the handset cannot be reached: it is off or has no network",
+    30005: "the number is not known to its carrier",
+    30006: "the number is a landline, or its carrier cannot be reached",
+    30007: "the carrier filtered the message",
+    30008: "it failed for a reason that nobody knows",
+    63003: "nobody can be reached at this address on the channel: the number has no WhatsApp, for instance",
+    63013: "it breaks a policy of the channel",
+    63015: "WhatsApp's sandbox reaches only who has joined it",
+    63018: "more was sent to the channel than it takes in this time",
+    63020: "the channel has a problem with the sender's business account",
+    63024: "the channel does not take this recipient",
+    63030: "the message has something that this channel does not support",
+    63049: "WhatsApp chose not to deliver this marketing message",
 }
 
 
 def explanation(error_code: int, reason: str | None) -> str | None:
     """Return in words why a message did not arrive, or is in no conversation; None if nothing is wrong."""
-    return _CODES.get(error_code) or REASONS.get(reason or "")
+    known = REASONS.get(reason or "") or _CODES.get(error_code)
+    return known or (f"error {error_code}: see Twilio's page of it" if error_code else None)
 
 
 def keyword_of(body: str | None) -> str | None:
@@ -85,6 +106,13 @@ def refusal(channel: str | None, *, window_open: bool, opted_out: bool) -> int:
     if channel == "whatsapp":
         return 0 if window_open else OUTSIDE_WINDOW
     return OPTED_OUT if channel == "sms" and opted_out else 0
+
+
+def length_refusal(channel: str | None, body: str, whatsapp_chars: int) -> int:
+    """Return why a text is too long for a channel, 0 if it is not (documented: 1,600 characters, 63021)."""
+    if channel == "whatsapp":
+        return UNFIT if len(body) > whatsapp_chars else 0
+    return TOO_LONG if channel == "sms" and len(body) > BODY_CHARS else 0
 
 
 def can_show_read(channel: str | None) -> bool:
@@ -117,7 +145,8 @@ def legs(members: Sequence[Participant], author: Participant | None, email: str 
     """Return a message's ways outside chat: to all but its author, each from their own proxy (documented).
 
     An author who is nobody here, such as ``system``, leaves nobody out (documented). Who has an address and
-    no proxy is reached by the group's business number, and not at all without one (inferred).
+    no proxy is reached by the group's business number, and not at all without one (inferred), or in a group
+    that is too small.
     """
     group = group_addresses(members)
     business = next((row.projected_address for row in members if row.projected_address), None)
@@ -132,7 +161,7 @@ def legs(members: Sequence[Participant], author: Participant | None, email: str 
         elif "@" in row.address:
             sender = email or ""
             found.append(Leg(row, row.address, sender, sender, (row.address,)))
-        elif business is not None:
+        elif business is not None and len(group) >= GROUP_MIN:
             others = tuple(one for one in group if one != business)
             found.append(Leg(row, row.address, business, group_peer(group, row.address), others))
     return found

@@ -64,11 +64,18 @@ def is_approved(store: Store, content: Content) -> bool:
 
 def recognise(store: Store, row: ChannelMessage) -> None:
     """Let free text go as the approved template that it equals, placeholders filled (until April 2025)."""
-    for content in store.index.content.contents:
+    found = equal(store, row)
+    if found is not None:
+        store.update(row, **_rendered(store, *found, "whatsapp"))
+
+
+def equal(store: Store, row: ChannelMessage) -> tuple[Content, Mapping[str, str]] | None:
+    """Return the approved template that free text equals, and what stands in its placeholders."""
+    for content in store.index.content.contents if row.content_sid is None else ():
         values = _values(content, row.body or "") if is_approved(store, content) else None
         if values is not None:
-            store.update(row, **_rendered(store, content, values, "whatsapp"))
-            return
+            return content, values
+    return None
 
 
 def _values(content: Content, body: str) -> Mapping[str, str] | None:

@@ -2,17 +2,17 @@
 
 Sources: OpenAPI of ``serverless.v1.service.build`` and ``.build_status`` (runtimes; an example without one
 has node22); observed: a build of nothing is 20001 in the words below, visibilities in capitals, Twilio's own
-toolkit puts Dependencies in quotes. That a path is taken once in a build is our reading. How a build ends is
-the ``build_policy``'s.
+toolkit puts Dependencies in quotes. That a path is taken once in a build is our reading. There is no compiler
+here: that a build takes two seconds and succeeds is an assumption, and a policy may say otherwise.
 """
 
 from __future__ import annotations
 
 import base64
-from functools import partial
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from reconciler.emulator import fields
+from reconciler.emulator import fates, fields
 from reconciler.emulator.errors import ApiError, WorldError
 from reconciler.emulator.pages import listed, page
 from reconciler.emulator.wire import date_text
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 RUNTIMES = ("node8", "node10", "node12", "node14", "node16", "node18", "node20", "node22")
 STATUSES = ("building", "completed", "failed")
+VERDICTS = STATUSES[1:]
+POLICY = fates.Policy("completed", 2.0)
 
 
 def create(call: Asked) -> Reply:
@@ -38,12 +40,13 @@ def create(call: Asked) -> Reply:
     functions, assets = (_versions(call, name) for name in ("FunctionVersions", "AssetVersions"))
     if not functions and not assets:
         raise ApiError(20001, "At least one Function Version or Asset Version is required for Build.")
-    paths = [version.path for version in (*functions, *assets)]
-    if twice := {path for path in paths if paths.count(path) > 1}:
+    paths = Counter(version.path for version in (*functions, *assets))
+    if twice := [path for path, count in paths.items() if count > 1]:
         raise ApiError(20001, f"More than one version has the path {min(twice)}")
     runtime = _runtime(call.form, store.switches.oldest_runtime)
     dependencies, now = _dependencies(call.form), store.today()
     sids = [version.sid for version in (*functions, *assets)]
+    policy = store.build_policy
     row = Build(
         sid=store.mint("ZB", f"{service.sid}/Builds", " ".join(sids)),
         seq=store.next_seq(),
@@ -55,10 +58,12 @@ def create(call: Asked) -> Reply:
         runtime=runtime,
         date_created=now,
         date_updated=now,
-        **store.build_policy.fate(store.now_s()),
+        verdict=policy.verdict,
+        due_s=policy.due_s(store.now_s()),
+        reason=policy.reason or None if policy.verdict else None,
     )
     store.insert(row)
-    _await(store, row)
+    fates.wait(store, row, _as_foretold)
     return 201, show(call, row)
 
 
@@ -84,7 +89,7 @@ def delete(call: Asked) -> Reply:
     """DELETE: 204; what it alone kept of deleted functions goes with it."""
     row, store = _addressed(call), call.store
     index = store.index.serverless
-    if row.sid in index.holders:
+    if row.sid in index.deployed:
         if store.switches.delete_in_use == "refused":
             raise ApiError(20001, "This build is deployed")
         for environment in list(index.environments.get(row.service_sid, ())):
@@ -92,15 +97,19 @@ def delete(call: Asked) -> Reply:
                 store.update(environment, build_sid=None, date_updated=store.today())
     store.remove(row)
     for version in versions_of(store, row):
-        if version.sid not in index.holders and version.deployable_sid not in store.index.rows:
+        if version.sid not in index.built and version.deployable_sid not in store.index.rows:
             store.remove(version)
     return 204, None
 
 
-def decide(store: Store, row: Build, result: str, reason: str | None) -> None:
+def _as_foretold(store: Store, row: Build, verdict: str) -> None:
+    decide(store, row, verdict, row.reason)
+
+
+def decide(store: Store, row: Build, status: str, reason: str | None) -> None:
     """Let a build that is building end this way, now."""
-    store.update(row, status=result, verdict=None, due_s=None, reason=reason, date_updated=store.today())
-    data = {"BuildSid": row.sid, "ServiceSid": row.service_sid, "Status": result, "Reason": reason}
+    fates.end(store, row, status, reason=reason)
+    data = {"BuildSid": row.sid, "ServiceSid": row.service_sid, "Status": status, "Reason": reason}
     store.events.note("build.changed", data)
 
 
@@ -109,7 +118,7 @@ def restore(store: Store) -> None:
     index = store.index.serverless
     for build in index.all_builds():
         _check(store, build)
-        _await(store, build)
+        fates.wait(store, build, _as_foretold)
     for environment in index.domain.values():
         build_sid = environment.build_sid
         if build_sid is not None and not _has(store, Build, build_sid, environment.service_sid):
@@ -120,7 +129,7 @@ def restore(store: Store) -> None:
 
 
 def _check(store: Store, row: Build) -> None:
-    ends = (None, *STATUSES[1:]) if row.status == "building" else (None,)
+    ends = (None, *VERDICTS) if row.status == "building" else (None,)
     if row.status not in STATUSES or row.verdict not in ends:
         raise WorldError(f"The world is torn: build {row.sid} has a status that is none.")
     for sid in (*row.function_versions, *row.asset_versions):
@@ -146,17 +155,6 @@ def _check_version(store: Store, row: Version) -> None:
         raise WorldError(f"The world is torn: the content of {row.sid} has no type.")
 
 
-def _await(store: Store, row: Build) -> None:
-    if row.status == "building" and row.verdict is not None and row.due_s is not None:
-        store.clock.schedule(row.due_s, partial(_fall_due, store, row.sid, row.due_s))
-
-
-def _fall_due(store: Store, sid: str, due_s: float) -> None:
-    row = store.index.rows.get(sid)
-    if isinstance(row, Build) and row.due_s == due_s and row.verdict is not None:
-        decide(store, row, row.verdict, row.reason)
-
-
 def service_name(store: Store, row: Build) -> str:
     """Return the unique name of the service that a build stands in."""
     service = store.index.rows.get(row.service_sid)
@@ -172,10 +170,7 @@ def versions_of(store: Store, row: Build) -> list[Version]:
 
 
 def _addressed(call: Asked) -> Build:
-    service, row = named(call), call.store.index.rows.get(call.ids["Sid"])
-    if not isinstance(row, Build) or row.service_sid != service.sid:
-        raise call.not_found()
-    return row
+    return call.row(Build, service_sid=named(call).sid)
 
 
 def _versions(call: Asked, parameter: str) -> list[Version]:

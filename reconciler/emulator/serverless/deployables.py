@@ -91,10 +91,10 @@ def _delete(type_: Type, call: Asked) -> Reply:
     row, store = addressed(call, type_, "Sid"), call.store
     index = store.index.serverless
     versions = list(index.versions.get(row.sid, ()))
-    if store.switches.delete_in_use == "refused" and any(one.sid in index.holders for one in versions):
+    if store.switches.delete_in_use == "refused" and any(one.sid in index.built for one in versions):
         raise ApiError(20001, f"This {type_} has a version that is part of a build")
     for version in versions:
-        if version.sid not in index.holders:
+        if version.sid not in index.built:
             store.remove(version)
     store.remove(row)
     return 204, None
@@ -102,10 +102,7 @@ def _delete(type_: Type, call: Asked) -> Reply:
 
 def addressed(call: Asked, type_: Type, parameter: str) -> Deployable:
     """Return the function or asset that the path names in its service, or refuse with 20404."""
-    service, row = named(call), call.store.index.rows.get(call.ids[parameter])
-    if not isinstance(row, Deployable) or (row.service_sid, row.type) != (service.sid, type_):
-        raise call.not_found()
-    return row
+    return call.row(Deployable, parameter, service_sid=named(call).sid, type=type_)
 
 
 def show(call: Asked, row: Deployable) -> dict[str, Any]:

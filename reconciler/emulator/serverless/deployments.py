@@ -46,10 +46,7 @@ def create(call: Asked) -> Reply:
 
 def fetch(call: Asked) -> Reply:
     """GET by SID."""
-    environment, row = addressed(call), call.store.index.rows.get(call.ids["Sid"])
-    if not isinstance(row, Deployment) or row.environment_sid != environment.sid:
-        raise call.not_found()
-    return 200, show(call, row)
+    return 200, show(call, call.row(Deployment, environment_sid=addressed(call).sid))
 
 
 def listing(call: Asked) -> Reply:

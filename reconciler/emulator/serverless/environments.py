@@ -72,10 +72,7 @@ def delete(call: Asked) -> Reply:
 
 def addressed(call: Asked, parameter: str = "EnvironmentSid") -> Environment:
     """Return the environment that the path names in its service, or refuse with 20404."""
-    service, row = named(call), call.store.index.rows.get(call.ids[parameter])
-    if not isinstance(row, Environment) or row.service_sid != service.sid:
-        raise call.not_found()
-    return row
+    return call.row(Environment, parameter, service_sid=named(call).sid)
 
 
 def _suffix(call: Asked) -> str | None:

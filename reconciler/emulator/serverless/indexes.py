@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from reconciler.emulator.errors import WorldError
-from reconciler.emulator.ordered import Ordered, into, out_of
+from reconciler.emulator.ordered import Ordered, claim, into, out_of
 
 from .rows import (
     Build,
@@ -23,11 +22,8 @@ from .rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-K = TypeVar("K")
-R = TypeVar("R")
 
-
-@dataclass(slots=True)
+@dataclass
 class ServerlessIndexes:
     """All indexes of Serverless in one world; lists are by the SID of what their rows stand in."""
 
@@ -43,8 +39,10 @@ class ServerlessIndexes:
     versions_in: dict[str, Ordered[Version]] = field(default_factory=dict)
     """By service: also those that outlived their function."""
     builds: dict[str, Ordered[Build]] = field(default_factory=dict)
-    holders: Counter[str] = field(default_factory=Counter)
-    """Version or build → how many builds have that version, on how many environments that build is."""
+    built: Counter[str] = field(default_factory=Counter)
+    """Version → how many builds have it."""
+    deployed: Counter[str] = field(default_factory=Counter)
+    """Build → how many environments have it."""
     deployments: dict[str, Ordered[Deployment]] = field(default_factory=dict)
     content_chars: int = 0
 
@@ -53,14 +51,16 @@ class ServerlessIndexes:
         match row:
             case ServerlessService():
                 self.services.add(key, row)
-                _claim(self.service_of, row.unique_name, row)
+                claim(self.service_of, row.unique_name, row)
             case Environment():
                 into(self.environments, row.service_sid, key, row)
-                _claim(self.environment_of, (row.service_sid, row.unique_name), row)
-                _claim(self.domain, row.domain_name, row)
+                claim(self.environment_of, (row.service_sid, row.unique_name), row)
+                claim(self.domain, row.domain_name, row)
+                if row.build_sid is not None:
+                    self.deployed[row.build_sid] += 1
             case Variable():
                 into(self.variables, row.environment_sid, key, row)
-                _claim(self.variable_of, (row.environment_sid, row.key), row)
+                claim(self.variable_of, (row.environment_sid, row.key), row)
             case Deployable():
                 into(self.deployables, (row.service_sid, row.type), key, row)
             case Version():
@@ -69,9 +69,9 @@ class ServerlessIndexes:
                 self.content_chars += len(row.content)
             case Build():
                 into(self.builds, row.service_sid, key, row)
+                self.built.update((*row.function_versions, *row.asset_versions))
             case Deployment():
                 into(self.deployments, row.environment_sid, key, row)
-        self.holders.update(_held(row))
 
     def discard(self, row: ServerlessRow, key: int) -> None:
         """Let every index forget a row."""
@@ -83,6 +83,8 @@ class ServerlessIndexes:
                 out_of(self.environments, row.service_sid, key)
                 del self.environment_of[row.service_sid, row.unique_name]
                 del self.domain[row.domain_name]
+                if row.build_sid is not None:
+                    _less(self.deployed, row.build_sid)
             case Variable():
                 out_of(self.variables, row.environment_sid, key)
                 del self.variable_of[row.environment_sid, row.key]
@@ -94,12 +96,10 @@ class ServerlessIndexes:
                 self.content_chars -= len(row.content)
             case Build():
                 out_of(self.builds, row.service_sid, key)
+                for sid in (*row.function_versions, *row.asset_versions):
+                    _less(self.built, sid)
             case Deployment():
                 out_of(self.deployments, row.environment_sid, key)
-        for sid in _held(row):
-            self.holders[sid] -= 1
-            if not self.holders[sid]:
-                del self.holders[sid]
 
     def all_builds(self) -> Iterator[Build]:
         """Give every build of every service."""
@@ -107,19 +107,7 @@ class ServerlessIndexes:
             yield from builds
 
 
-def _claim(table: dict[K, R], name: K, row: R) -> None:
-    """Let a row have a name. Raises WorldError where two have one, which only a torn world says."""
-    if name in table:
-        raise WorldError(f"The world is torn: two rows of Serverless have the name {name}.")
-    table[name] = row
-
-
-def _held(row: ServerlessRow) -> list[str]:
-    """Return the SIDs of what cannot go while this row is there."""
-    match row:
-        case Build():
-            return [*row.function_versions, *row.asset_versions]
-        case Environment():
-            return [row.build_sid] if row.build_sid else []
-        case _:
-            return []
+def _less(count: Counter[str], sid: str) -> None:
+    count[sid] -= 1
+    if not count[sid]:
+        del count[sid]

@@ -71,10 +71,7 @@ def delete(call: Asked) -> Reply:
 
 
 def _variable(call: Asked) -> Variable:
-    environment, row = addressed(call), call.store.index.rows.get(call.ids["Sid"])
-    if not isinstance(row, Variable) or row.environment_sid != environment.sid:
-        raise call.not_found()
-    return row
+    return call.row(Variable, environment_sid=addressed(call).sid)
 
 
 def _key(call: Asked, own: Row | None) -> str:

@@ -53,10 +53,7 @@ def parameter(type_: Type) -> str:
 
 
 def _version(call: Asked, type_: Type) -> Version:
-    parent, row = addressed(call, type_, parameter(type_)), call.store.index.rows.get(call.ids["Sid"])
-    if not isinstance(row, Version) or row.deployable_sid != parent.sid:
-        raise call.not_found()
-    return row
+    return call.row(Version, deployable_sid=addressed(call, type_, parameter(type_)).sid)
 
 
 def in_build(call: Asked, row: Version) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.verifying.site import Probe, Seen, Site
-
-from . import (
+from reconciler.verifying.probes import (
     conversations,
     documents,
     functions,
@@ -20,6 +18,7 @@ from . import (
     templates,
     webhooks,
 )
+from reconciler.verifying.site import Probe, Seen, Site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,8 @@
-"""Services, what is configured of them and of the account. Nothing of the account's is changed."""
+"""Services, what is configured of them and of the account.
+
+Nothing that the account has is changed; one thing is made that is the account's and no service's: an address
+configuration, which makes no conversations and is deleted at once.
+"""
 
 from __future__ import annotations
 
