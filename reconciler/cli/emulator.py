@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
@@ -156,7 +157,7 @@ async def _kept_applied(home: Home, server: Server, specs: Settings | None) -> N
 
     @cache  # it is said once: when the specs are applied, or sooner where that has to wait
     def ready() -> None:
-        _say_ways(server.url)
+        _say_ways(server.url, home.folder)
 
     if specs is None:
         ready()
@@ -172,10 +173,10 @@ async def _kept_applied(home: Home, server: Server, specs: Settings | None) -> N
     await reapplying.keep()
 
 
-def _say_ways(url: str) -> None:
+def _say_ways(url: str, folder: Path) -> None:
     from reconciler.emulator import ACCOUNT_SID, AUTH_TOKEN
 
     say(f"open {url} in a browser: the phones")
     say(f"  Twilio Conversations, emulated: account {ACCOUNT_SID}, auth token {AUTH_TOKEN}")
-    say(f"  reconciler plan PATH --endpoint {url}")
+    say(f"  reconciler plan {shlex.quote(str(folder))} --local")
     say(f'  eval "$(reconciler emulator env --url {url})"   # for clients of Twilio, unmodified')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -64,8 +65,14 @@ def _running(folder: Path) -> str:
 
     found = find_running(folder)
     if found is None:
-        raise ReconcilerError(f"no emulator of {folder} runs", f"{START}. Or: reconciler emulator run.")
+        raise ReconcilerError(f"no emulator of {folder} runs", _ways(folder))
     return found.url
+
+
+def _ways(folder: Path) -> str:
+    path = shlex.quote(str(folder))
+    for_one = f"reconciler emulator run {path} -- COMMAND"
+    return f"{START.replace('PATH', path)}. Or have one for a command: {for_one}"
 
 
 def _variables(client: str, url: str) -> Variables:
