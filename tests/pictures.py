@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import chdir
 from pathlib import Path
 from shutil import copytree, ignore_patterns
@@ -70,6 +71,7 @@ SCENES: dict[str, tuple[Literal["light", "dark"], Callable[[Page], None]]] = {
 def chosen(page: Page, name: str) -> None:
     """Look at a conversation of the specs."""
     page.get_by_label("Conversation", exact=True).select_option(label=name)
+    expect(page).to_have_title(re.compile(re.escape(name)))
     expect(page.locator(".phone")).to_have_count(2)
 
 

@@ -179,6 +179,7 @@ def test_a_pair_that_is_in_no_conversation_gets_one(
     store.phones.send(handset, sender, "Is this the bakery?")
     with running(store) as url, opened(browser, url) as page:
         page.get_by_label("Conversation", exact=True).select_option(label="Other")
+        expect(page).to_have_title(re.compile("Other"))  # until then this phone shows its other conversation
         thread = phone(page, "buyer").get_by_label("Thread")
         thread.select_option(value=sender)
         (written,) = pieces(page, "buyer")

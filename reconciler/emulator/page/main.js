@@ -122,7 +122,7 @@ function draw() {
   const { events, rows } = state;
   const scene = seated(state.scene, parts.specs.known());
   const given = { scene, events, rows, view, ahead_s, now_s: live.now_s(), message: messageOf(scene), specs: parts.specs.known() };
-  document.body.dataset.ready = state.online ? "yes" : "no";
+  document.body.dataset.ready = state.online && parts.specs.isTold() ? "yes" : "no"; // nothing is to move under a hand
   parts.specs.update(state);
   top_(scene);
   const is_empty = !scene.conversation;

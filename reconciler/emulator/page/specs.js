@@ -38,7 +38,7 @@ export function specs(changed) {
     take(known);
   }
 
-  return { node, update, known: () => known };
+  return { node, update, known: () => known, isTold: () => known !== UNKNOWN };
 }
 
 /** Return errors, then warnings. */
